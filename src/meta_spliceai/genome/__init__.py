@@ -1,0 +1,1 @@
+"""The vocabulary: coordinates, sequences, splice sites, labels and seeded draws. Pure functions, no files."""

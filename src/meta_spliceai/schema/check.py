@@ -1,0 +1,67 @@
+"""Does a frame hold what its table declares? All problems are collected and raised once."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from meta_spliceai.errors import SchemaError, first_few
+from meta_spliceai.schema.column import Column, Table
+
+
+def problems_of(frame: pl.DataFrame, table: Table, *, exact: bool = True) -> list[str]:
+    """Everything about `frame` that `table` does not allow, as sentences; empty when it conforms.
+
+    Parameters
+    ----------
+    exact
+        Also require that there are no other columns and that the order is the declared one.
+    """
+    missing = [column.name for column in table if column.name not in frame.columns]
+    found = [f"column {name} is missing" for name in missing]
+    if exact:
+        extra = [name for name in frame.columns if name not in set(table.names)]
+        found += [f"column {name} is not declared" for name in extra]
+        if not missing and not extra and frame.columns != table.names:
+            found.append("the columns are not in the declared order")
+    for column in table:
+        if column.name not in missing:
+            found += _problems_of_column(frame[column.name], column)
+    return found
+
+
+def _problems_of_column(values: pl.Series, column: Column) -> list[str]:
+    if values.dtype != column.dtype:
+        return [f"column {column.name} is {values.dtype}, not {column.dtype}"]
+    found = []
+    nulls = values.null_count()
+    if nulls and not column.nullable:
+        found.append(f"column {column.name} has {nulls} nulls")
+    if values.dtype.is_float() and (bad := int((~values.is_finite()).sum())):
+        found.append(f"column {column.name} has {bad} values that are NaN or infinite")
+    if column.low is not None and (bad := int((values < column.low).sum())):
+        found.append(f"column {column.name} has {bad} values below {column.low}")
+    if column.high is not None and (bad := int((values > column.high).sum())):
+        found.append(f"column {column.name} has {bad} values above {column.high}")
+    if column.choices:
+        strange = sorted(set(values.unique().drop_nulls().to_list()) - set(column.choices))
+        if strange:
+            found.append(f"column {column.name} holds {first_few(strange)}")
+    return found
+
+
+def check_frame(frame: pl.DataFrame, table: Table, *, source: str, exact: bool = True) -> pl.DataFrame:
+    """Return `frame` if it conforms to `table`.
+
+    Raises
+    ------
+    SchemaError
+        Names `source` and every problem.
+    """
+    found = problems_of(frame, table, exact=exact)
+    if found:
+        raise SchemaError(
+            expected=f"{source} to be a {table.name} table, version {table.version}",
+            found="; ".join(found[:8]) + (f" and {len(found) - 8} more problems" if len(found) > 8 else ""),
+            action="make the file again with the command that writes it; docs/reference/schema.md lists the columns",
+        )
+    return frame

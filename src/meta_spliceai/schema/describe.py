@@ -1,0 +1,53 @@
+"""The schema as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meta_spliceai.schema.column import Column, Table
+
+
+def _dtype(column: Column) -> str:
+    return str(column.dtype() if isinstance(column.dtype, type) else column.dtype)
+
+
+def as_json(table: Table) -> dict[str, Any]:
+    """Everything the table declares, as plain values; this is what `schema.json` and the Parquet metadata hold."""
+    return {
+        "table": table.name,
+        "version": table.version,
+        "meaning": table.meaning,
+        "columns": [
+            {
+                "name": column.name,
+                "dtype": _dtype(column),
+                "role": column.role,
+                "origin": column.origin,
+                "meaning": column.meaning,
+                "unit": column.unit,
+                "nullable": column.nullable,
+                "low": column.low,
+                "high": column.high,
+                "choices": list(column.choices),
+            }
+            for column in table
+        ],
+    }
+
+
+def as_markdown(table: Table) -> str:
+    """A section with one row per column."""
+    lines = [
+        f"## {table.name}",
+        "",
+        f"Version {table.version}. {table.meaning[0].upper()}{table.meaning[1:]}.",
+        "",
+        "| column | dtype | role | origin | unit | may be null | meaning |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{column.name}` | {_dtype(column)} | {column.role} | {column.origin} | {column.unit} | "
+        f"{'yes' if column.nullable else ''} | {column.meaning} |"
+        for column in table
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,281 @@
+"""The tables that are written."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from meta_spliceai.genome.labels import PRED_TYPES, SPLICE_TYPES
+from meta_spliceai.schema.column import Column, Table
+from meta_spliceai.schema.features import (
+    ANNOTATION_FEATURES,
+    BASE_SCORE_FEATURES,
+    GENE_FEATURES,
+    SEQUENCE_FEATURES,
+    kmer_features,
+)
+
+STRANDS = ("+", "-")
+SAMPLING_TIERS = ("site", "called", "scored", "background", "hard", "neighbourhood", "easy")
+
+_CHROM = Column("chrom", pl.String, "key", "gene", "contig, as the genome file names it")
+_STRAND = Column("strand", pl.String, "key", "gene", "strand of transcription", choices=STRANDS)
+_POSITION = Column("position", pl.Int64, "key", "sequence", "1-based genomic coordinate of the base", "nt", low=1)
+_GENE_ID = Column("gene_id", pl.String, "key", "gene", "gene identifier, as the annotation gives it")
+_GENE_NAME = Column("gene_name", pl.String, "key", "gene", "gene symbol; the gene_id where the annotation has none")
+_TRANSCRIPT_ID = Column(
+    "transcript_id",
+    pl.String,
+    "key",
+    "label",
+    "first transcript, by id, of this gene with a site here; null where there is none",
+    nullable=True,
+)
+_START = Column("start", pl.Int64, "key", "gene", "first base, 1-based", "nt", low=1)
+_END = Column("end", pl.Int64, "key", "gene", "last base, 1-based, included", "nt", low=1)
+_GENE_TYPE = Column(
+    "gene_type", pl.String, "text", "gene", "biotype of the gene; 'unknown' where the annotation has none"
+)
+
+
+def _count(name: str, meaning: str) -> Column:
+    return Column(name, pl.Int64, "text", "annotation", meaning, low=0)
+
+
+# ---- reference -------------------------------------------------------------------------------------------------------
+
+GENE_TABLE = Table(
+    "gene_features",
+    1,
+    "one row per gene, in reference order: chrom in the genome's order, then start, end, gene_id",
+    (
+        Column("ordinal", pl.Int64, "key", "gene", "1-based place of the gene on its contig, in reference order", low=1),
+        _GENE_ID, _GENE_NAME, _GENE_TYPE, _CHROM, _STRAND, _START, _END,
+        _count("gene_length", "end - start + 1"),
+        _count("num_transcripts", "transcripts"),
+        _count("num_exons", "distinct exons over all transcripts"),
+        _count("transcript_length", "spliced length of the longest transcript"),
+        _count("total_exon_length", "bases exonic in any transcript"),
+        _count("total_intron_length", "bases exonic in none"),
+        _count("n_splice_sites", "distinct splice-site positions"),
+        _count("donor_sites", "distinct donor positions"),
+        _count("acceptor_sites", "distinct acceptor positions"),
+        _count("transcript_site_rows", "site and transcript pairs, as older manifests count sites"),
+        Column("splice_density_per_kb", pl.Float64, "text", "annotation", "n_splice_sites per 1,000 nt", low=0),
+        _count("num_overlaps", "other genes that overlap this one on either strand"),
+    ),
+)  # fmt: skip
+
+TRANSCRIPT_TABLE = Table(
+    "transcript_features",
+    1,
+    "one row per transcript, by chrom, start, end, transcript_id",
+    (
+        Column("transcript_id", pl.String, "key", "annotation", "transcript identifier"),
+        _GENE_ID,
+        Column("transcript_type", pl.String, "text", "annotation", "biotype of the transcript; 'unknown' where there is none"),
+        _CHROM, _STRAND, _START, _END,
+        _count("num_exons", "exons"),
+        _count("transcript_length", "sum of exon lengths"),
+        _count("num_introns", "gaps between exons of at least the minimal intron length"),
+        Column("is_canonical", pl.Boolean, "text", "annotation", "tagged canonical, MANE Select or APPRIS principal by the annotation; null where it tags none", nullable=True),
+    ),
+)  # fmt: skip
+
+EXON_TABLE = Table(
+    "exon_features",
+    1,
+    "one row per exon of each transcript, by chrom, start, end, transcript_id",
+    (
+        _CHROM, _START, _END, _STRAND, _GENE_ID,
+        Column("transcript_id", pl.String, "key", "annotation", "transcript identifier"),
+        Column("exon_number", pl.Int64, "text", "annotation", "1 for the first exon in the direction of transcription", low=1),
+    ),
+)  # fmt: skip
+
+SITE_TABLE = Table(
+    "splice_sites",
+    1,
+    "one row per splice site and transcript, by chrom, position, strand, splice_type",
+    (
+        _CHROM, _STRAND,
+        Column("position", pl.Int64, "label", "label", "1-based: the last base of an exon (donor) or the first base of the next (acceptor)", "nt", low=1),
+        Column("splice_type", pl.String, "label", "label", "donor or acceptor", choices=("donor", "acceptor")),
+        _GENE_ID,
+        Column("transcript_id", pl.String, "key", "annotation", "transcript identifier"),
+        Column("motif", pl.String, "text", "sequence", "the two intron bases at the site on the transcript's strand: GT at most donors, AG at most acceptors"),
+    ),
+)  # fmt: skip
+
+OVERLAP_TABLE = Table(
+    "overlapping_genes",
+    1,
+    "one row per pair of genes whose bodies overlap, both ways round",
+    (
+        _GENE_ID,
+        Column("other_gene_id", pl.String, "key", "gene", "the gene it overlaps"),
+        _CHROM,
+        Column("same_strand", pl.Boolean, "text", "gene", "whether both lie on one strand"),
+        Column("overlap_length", pl.Int64, "text", "gene", "shared bases", "nt", low=1),
+    ),
+)  # fmt: skip
+
+# ---- base pass -------------------------------------------------------------------------------------------------------
+
+SCORE_TABLE = Table(
+    "scores",
+    1,
+    "every base of the chunk's genes and their scored flanks, once per strand, by strand and position",
+    (
+        _CHROM, _STRAND,
+        Column("position", pl.Int32, "key", "sequence", "1-based genomic coordinate of the base", "nt", low=1),
+        Column("donor", pl.Float32, "feature", "base_score", "donor probability, mean of the ensemble", "probability", low=0, high=1),
+        Column("acceptor", pl.Float32, "feature", "base_score", "acceptor probability, mean of the ensemble", "probability", low=0, high=1),
+        Column("spread", pl.Float32, "feature", "base_score", "standard deviation over the ensemble of donor + acceptor probability", low=0, high=1),
+    ),
+)  # fmt: skip
+
+_ROW_KEYS = (_GENE_ID, _GENE_NAME, _CHROM, _POSITION, _STRAND, _TRANSCRIPT_ID)
+_TRUTH = (
+    Column(
+        "splice_type",
+        pl.String,
+        "label",
+        "label",
+        "what the base is in any transcript of any gene on its strand",
+        choices=SPLICE_TYPES,
+    ),
+    Column("is_donor", pl.Boolean, "label", "label", "a donor of any transcript of any gene on the strand"),
+    Column("is_acceptor", pl.Boolean, "label", "label", "an acceptor of any transcript of any gene on the strand"),
+)
+_CALL = (
+    Column("pred_type", pl.String, "call", "label", "how the base model did at the threshold", choices=PRED_TYPES),
+)
+_SAMPLING = (
+    Column("sampling_tier", pl.String, "sampling", "label", "the rule that kept the row", choices=SAMPLING_TIERS),
+    Column(
+        "inclusion_probability",
+        pl.Float64,
+        "sampling",
+        "label",
+        "probability with which a row of this kind was kept, over all stages",
+        "probability",
+        low=0,
+        high=1,
+    ),
+)
+
+POSITION_TABLE = Table(
+    "splice_positions_enhanced",
+    1,
+    "one row per candidate base of each gene, by gene in reference order and position",
+    (
+        *_ROW_KEYS, *_TRUTH, *_CALL,
+        *(column for column in BASE_SCORE_FEATURES if column.name in ("donor_score", "acceptor_score", "neither_score", "score", "spread")),
+        *_SAMPLING,
+    ),
+)  # fmt: skip
+
+ERROR_TABLE = Table(
+    "splice_errors",
+    1,
+    "one row per wrong call or missed site of each gene",
+    (
+        *_ROW_KEYS,
+        Column("error_type", pl.String, "call", "label", "FP: called but not annotated; FN: annotated but not called", choices=("FP", "FN")),
+        Column("splice_type", pl.String, "label", "label", "the site type that was called (FP) or missed (FN)", choices=("donor", "acceptor")),
+        Column("score", pl.Float32, "feature", "base_score", "the base model's score of that type", "probability", low=0, high=1),
+        Column("window_start", pl.Int64, "text", "sequence", "first base of the window of 500 nt on each side, cut at the contig, 1-based", "nt", low=1),
+        Column("window_end", pl.Int64, "text", "sequence", "last base of that window, 1-based, included", "nt", low=1),
+    ),
+)  # fmt: skip
+
+_SCORE_RANKS = tuple(
+    column for column in GENE_FEATURES if column.name in ("donor_rank_in_gene", "acceptor_rank_in_gene")
+)
+
+ANALYSIS_TABLE = Table(
+    "analysis_sequences",
+    1,
+    "the candidate rows with everything that needs dense scores, by gene in reference order and position",
+    (
+        *_ROW_KEYS,
+        Column("transcript_count", pl.Int64, "label", "label", "transcripts of this gene with a site here, 0 at other bases", low=0),
+        Column("window_start", pl.Int64, "text", "sequence", "first base of the sequence window, 1-based", "nt", low=1),
+        Column("window_end", pl.Int64, "text", "sequence", "last base of the sequence window, 1-based, included", "nt", low=1),
+        *_TRUTH, *_CALL, *_SAMPLING, *BASE_SCORE_FEATURES, *_SCORE_RANKS,
+    ),
+)  # fmt: skip
+
+PERFORMANCE_TABLE = Table(
+    "full_splice_performance",
+    1,
+    "the base model's calls per gene and site type, over every base of the gene body",
+    (
+        _GENE_ID, _GENE_NAME, _GENE_TYPE, _CHROM, _STRAND,
+        Column("splice_type", pl.String, "label", "label", "donor or acceptor", choices=("donor", "acceptor")),
+        *(Column(name, pl.Int64, "call", "label", meaning, low=0) for name, meaning in (
+            ("TP", "true sites called"), ("FP", "bases called that are no true site"),
+            ("FN", "true sites not called"), ("TN", "the other bases"), ("n_splice_sites", "true sites: TP + FN"),
+        )),
+        *(Column(name, pl.Float64, "call", "label", meaning, nullable=True, low=0, high=1) for name, meaning in (
+            ("precision", "TP / (TP + FP); null where nothing is called"),
+            ("recall", "TP / (TP + FN); null where there is no site"),
+            ("specificity", "TN / (TN + FP)"),
+            ("f1_score", "2 TP / (2 TP + FP + FN); null where all are 0"),
+            ("fpr", "FP / (FP + TN)"), ("fnr", "FN / (FN + TP); null where there is no site"),
+            ("top_k_accuracy", "share of true sites among the k best bases, k the number of true sites; null where k = 0"),
+        )),
+    ),
+)  # fmt: skip
+
+# ---- dataset ---------------------------------------------------------------------------------------------------------
+
+
+def dataset_table(kmer_sizes: tuple[int, ...]) -> Table:
+    """The training table with the given k-mers; its columns never depend on the data."""
+    return Table(
+        "dataset",
+        1,
+        "one row per kept candidate base of each gene, by gene in reference order and position",
+        (
+            *_ROW_KEYS,
+            _GENE_TYPE,
+            *_TRUTH,
+            *_CALL,
+            *_SAMPLING,
+            *BASE_SCORE_FEATURES,
+            *SEQUENCE_FEATURES,
+            *kmer_features(kmer_sizes),
+            *GENE_FEATURES,
+            *ANNOTATION_FEATURES,
+        ),
+    )
+
+
+GENE_MANIFEST_TABLE = Table(
+    "gene_manifest",
+    1,
+    "one row per gene of a dataset, in reference order",
+    (
+        Column("global_index", pl.Int64, "key", "gene", "0-based row number", low=0),
+        _GENE_ID, _GENE_NAME, _GENE_TYPE, _CHROM, _STRAND,
+        _count("gene_length", "end - start + 1"),
+        _START, _END,
+        _count("total_splice_sites", "distinct splice-site positions"),
+        _count("donor_sites", "distinct donor positions"),
+        _count("acceptor_sites", "distinct acceptor positions"),
+        Column("splice_density_per_kb", pl.Float64, "text", "annotation", "total_splice_sites per 1,000 nt", low=0),
+        Column("file_index", pl.Int64, "text", "gene", "1-based number of the batch that holds the gene", low=1),
+        Column("file_name", pl.String, "text", "gene", "that batch's file in master/"),
+        _count("transcript_site_rows", "site and transcript pairs, as older manifests count sites"),
+        _count("rows", "rows of the gene in the dataset"),
+    ),
+)  # fmt: skip
+
+PREDICTION_TABLE_KEYS: tuple[Column, ...] = (
+    _CHROM, _STRAND, _POSITION,
+    Column("group", pl.Int32, "key", "gene", "gene group: genes that overlap or resemble one another share it", low=0),
+    Column("is_donor", pl.Boolean, "label", "label", "a donor of any transcript of any gene on the strand"),
+    Column("is_acceptor", pl.Boolean, "label", "label", "an acceptor of any transcript of any gene on the strand"),
+)  # fmt: skip
+"""Keys of a predictions table; each arm adds `{arm}_donor` and `{arm}_acceptor`, Float32 probabilities."""

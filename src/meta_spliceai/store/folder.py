@@ -1,0 +1,335 @@
+"""A folder that is made in parts: `manifest.json`, a lock, and plan -> part -> finalise.
+
+`manifest.json` holds what the folder was made from (format version, parameters, fingerprints of the inputs, software
+versions) and one entry per finished part (its fingerprint, and name, size, rows and SHA-256 of its files). A part's
+entry is written after its files, so the manifest is the only witness of what is done: files without an entry are
+ignored and made again. What varies from run to run (time, host, workers) goes to `run_log.jsonl`, on which nothing
+depends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pyarrow.parquet as pq
+
+from meta_spliceai.errors import BusyError, PlanMismatchError, StoreError, first_few
+from meta_spliceai.store import atomic
+from meta_spliceai.store.fingerprint import file_sha256, plain
+
+MANIFEST = "manifest.json"
+RUN_LOG = "run_log.jsonl"
+_LOCK = ".lock"
+_SOFTWARE = ("meta-spliceai", "numpy", "polars", "pyarrow", "openvino", "xgboost-cpu", "xgboost")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One finished file: its name relative to the folder, bytes, rows (None for files without rows) and SHA-256."""
+
+    name: str
+    bytes: int
+    rows: int | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartEntry:
+    """One finished part: the fingerprint of its plan, its files, and facts about it that later steps need."""
+
+    fingerprint: str
+    files: tuple[FileEntry, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The content of `manifest.json`."""
+
+    kind: str
+    format_version: int
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    software: Mapping[str, str]
+    parts: Mapping[str, PartEntry]
+    complete: bool
+    facts: Mapping[str, Any]
+
+    def files(self) -> Iterator[FileEntry]:
+        """Every file of every finished part, by part name."""
+        for name in sorted(self.parts):
+            yield from self.parts[name].files
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of Python and of the installed packages that results depend on."""
+    versions = {"python": platform.python_version()}
+    for package in _SOFTWARE:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def describe_file(folder: Path, name: str, rows: int | None = None) -> FileEntry:
+    """The entry of a file that was just written below `folder`."""
+    path = folder / name
+    return FileEntry(name, path.stat().st_size, rows, file_sha256(path))
+
+
+def read_manifest(folder: Path, kind: str, format_version: int) -> Manifest:
+    """Read and check a folder's manifest.
+
+    Raises
+    ------
+    StoreError
+        No manifest, a damaged one, one of another kind of folder, or one of another format version.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        raise StoreError(
+            expected=f"a {kind} folder with {MANIFEST} at {folder}",
+            found="no such file" if folder.exists() else "the folder does not exist",
+            action=f"check the path, or make the {kind} first",
+        )
+    raw = atomic.read_json(path)
+    try:
+        found_kind, found_version = raw["kind"], raw["format_version"]
+        if found_kind != kind:
+            raise StoreError(f"a {kind} at {folder}", f"a {found_kind}", f"give the path of a {kind}")
+        if found_version != format_version:
+            raise StoreError(
+                expected=f"format version {format_version} of a {kind} at {folder}",
+                found=f"version {found_version}",
+                action="make it again with this version of meta-spliceai, or use the version that made it",
+            )
+        parts = {
+            name: PartEntry(
+                entry["fingerprint"], tuple(FileEntry(**file) for file in entry["files"]), entry.get("facts", {})
+            )
+            for name, entry in raw["parts"].items()
+        }
+        return Manifest(
+            kind=kind,
+            format_version=format_version,
+            parameters=raw["parameters"],
+            inputs=raw["inputs"],
+            software=raw["software"],
+            parts=parts,
+            complete=raw["complete"],
+            facts=raw.get("facts", {}),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            expected=f"a complete {path}",
+            found=f"it lacks or garbles {error}",
+            action="the file was changed by something else: restore it, or remove the folder and run the command again",
+        ) from error
+
+
+class Folder:
+    """A folder being made. Hold its lock (`with Folder.opened(...)`) for as long as it is written to."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self._manifest = manifest
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it stands on disk."""
+        return self._manifest
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls,
+        path: Path,
+        *,
+        kind: str,
+        format_version: int,
+        parameters: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        overwrite: bool = False,
+    ) -> Iterator[Folder]:
+        """Make or resume a folder while holding its lock.
+
+        Parameters
+        ----------
+        parameters
+            Everything that decides what is written, as plain values.
+        inputs
+            Content fingerprints by input name.
+        overwrite
+            Start anew where the folder was made with other parameters or inputs; only files that the old manifest
+            names are deleted.
+
+        Raises
+        ------
+        PlanMismatchError
+            The folder was made with other parameters or inputs; the message lists the differences.
+        BusyError
+            Another process holds the lock.
+        """
+        with atomic.disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            atomic.remove_leftovers(path)
+            fresh = Manifest(
+                kind, format_version, plain(dict(parameters)), dict(inputs), software_versions(), {}, False, {}
+            )
+            if (path / MANIFEST).exists():
+                folder = cls(path, read_manifest(path, kind, format_version))
+                differences = _differences(folder.manifest, fresh)
+                if differences and not overwrite:
+                    raise PlanMismatchError(
+                        expected=f"{path} to hold a {kind} made with the same parameters and inputs",
+                        found="; ".join(differences),
+                        action="choose another folder, repeat the earlier options to resume, or add --overwrite to start anew",
+                    )
+                if overwrite:
+                    folder._forget_everything(fresh)
+                yield folder
+            else:
+                _refuse_foreign_files(path, kind)
+                folder = cls(path, fresh)
+                folder._write()
+                yield folder
+
+    def is_done(self, name: str, fingerprint: str, *, verify: bool = False) -> bool:
+        """Whether part `name` is finished: entry, fingerprint, and each file's size and footer (or checksum) agree."""
+        entry = self._manifest.parts.get(name)
+        if entry is None or entry.fingerprint != fingerprint:
+            return False
+        return all(file_is_whole(self.path, file, verify=verify) for file in entry.files)
+
+    def record(self, name: str, entry: PartEntry) -> None:
+        """Write the entry of a finished part; its files must be complete before."""
+        parts = {**self._manifest.parts, name: entry}
+        self._manifest = dataclasses.replace(self._manifest, parts=parts, complete=False)
+        self._write()
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget parts and then delete their files."""
+        gone = [name for name in names if name in self._manifest.parts]
+        if not gone:
+            return
+        files = [file.name for name in gone for file in self._manifest.parts[name].files]
+        parts = {name: entry for name, entry in self._manifest.parts.items() if name not in gone}
+        self._manifest = dataclasses.replace(self._manifest, parts=parts, complete=False)
+        self._write()
+        kept = {file.name for file in self._manifest.files()}
+        for name in files:
+            if name not in kept:
+                atomic.remove(self.path / name)
+
+    def finalise(self, planned: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+        """Mark the folder complete.
+
+        Parameters
+        ----------
+        planned
+            Fingerprint by part name; every one must be done.
+        facts
+            What the folder as a whole says about itself.
+
+        Raises
+        ------
+        StoreError
+            Names the parts that are missing.
+        """
+        missing = [name for name, identity in planned.items() if not self.is_done(name, identity)]
+        if missing:
+            raise StoreError(
+                expected=f"all {len(planned)} parts of {self.path}",
+                found=f"{len(missing)} missing: {first_few(missing)}",
+                action="run the same command again; finished parts are kept",
+            )
+        self._manifest = dataclasses.replace(self._manifest, complete=True, facts=plain(dict(facts)))
+        self._write()
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append what varies from run to run to the run log."""
+        atomic.append_line(
+            self.path / RUN_LOG, {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "event": event, **plain(facts)}
+        )
+
+    def _write(self) -> None:
+        atomic.write_json(self.path / MANIFEST, plain(self._manifest))
+
+    def _forget_everything(self, fresh: Manifest) -> None:
+        old = [file.name for file in self._manifest.files()]
+        self._manifest = fresh
+        self._write()
+        for name in old:
+            atomic.remove(self.path / name)
+
+
+def file_is_whole(folder: Path, file: FileEntry, *, verify: bool = False) -> bool:
+    """Whether a file has the recorded size and, for Parquet, a readable footer with the recorded rows.
+
+    With `verify`, the SHA-256 of the content is compared instead of the footer.
+    """
+    path = folder / file.name
+    try:
+        if path.stat().st_size != file.bytes:
+            return False
+        if verify:
+            return file_sha256(path) == file.sha256
+        return path.suffix != ".parquet" or pq.read_metadata(path).num_rows == file.rows
+    except Exception:  # any failure to open a part means the part is not whole; it is then made again
+        return False
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = filelock.FileLock(path / _LOCK)
+    try:
+        with atomic.disk_errors(path):
+            lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise BusyError(
+            expected=f"to be the only process writing to {path}",
+            found="another process holds its lock",
+            action="wait for it to end, or choose another folder",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _differences(held: Manifest, wanted: Manifest) -> list[str]:
+    rows = []
+    for title, ours, theirs in (
+        ("parameter", held.parameters, wanted.parameters),
+        ("input", held.inputs, wanted.inputs),
+    ):
+        for key in sorted({*ours, *theirs}):
+            if ours.get(key) != theirs.get(key):
+                rows.append(f"{title} {key}: on disk {_short(ours.get(key))}, now {_short(theirs.get(key))}")
+    return rows
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _refuse_foreign_files(path: Path, kind: str) -> None:
+    foreign = sorted(item.name for item in path.iterdir() if item.name != _LOCK)
+    if foreign:
+        raise StoreError(
+            expected=f"an empty or new folder, or one that holds a {kind}, at {path}",
+            found=f"no {MANIFEST}, but {first_few(foreign)}",
+            action="choose another folder, or move those files away",
+        )
