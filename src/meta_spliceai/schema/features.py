@@ -46,15 +46,15 @@ def _feature(
     return Column(name, dtype, "feature", origin, meaning, unit, nullable, low, high)
 
 
-def _probability(name: str, meaning: str, high: float = 1.0) -> Column:
-    return _feature(name, meaning, unit="probability", low=0.0, high=high)
+def _probability(name: str, meaning: str) -> Column:
+    return _feature(name, meaning, unit="probability", low=0.0, high=1.0)
 
 
 def _score_columns() -> list[Column]:
     return [
         _probability("donor_score", "probability that the base is a donor, mean of the base model's ensemble"),
         _probability("acceptor_score", "probability that the base is an acceptor, mean of the ensemble"),
-        _probability("neither_score", "1 - donor_score - acceptor_score"),
+        _probability("neither_score", "1 - donor_score - acceptor_score, kept within 0 and 1"),
         _probability("score", "the larger of donor_score and acceptor_score"),
         _feature("spread", "standard deviation over the ensemble of donor + acceptor probability", low=0.0, high=1.0),
         _feature("donor_logit", "ln(p / (1 - p)) of donor_score, p kept within 1e-7 of 0 and 1", low=-16.2, high=16.2),
@@ -70,13 +70,13 @@ def _context_columns() -> list[Column]:
         ("p2", "two bases after"),
     ]
     columns = [
-        _probability(f"context_score_{suffix}", f"donor + acceptor probability {where}", high=1.0)
+        _probability(f"context_score_{suffix}", f"donor + acceptor probability {where}, at most 1")
         for suffix, where in neighbours
     ]
     columns += [
-        _feature("context_neighbor_mean", "mean of the four context scores", low=0.0, high=2.0),
+        _feature("context_neighbor_mean", "mean of the four context scores", low=0.0, high=1.0),
         _feature("context_asymmetry", "(m1 + m2) - (p1 + p2) of the context scores"),
-        _feature("context_max", "largest of the four context scores", low=0.0, high=2.0),
+        _feature("context_max", "largest of the four context scores", low=0.0, high=1.0),
     ]
     return columns
 
@@ -120,7 +120,10 @@ def _cross_columns() -> list[Column]:
     return [
         _feature("donor_acceptor_peak_ratio", "donor_peak_height_ratio / (acceptor_peak_height_ratio + 1e-10)"),
         _feature("type_signal_difference", "donor_signal_strength - acceptor_signal_strength"),
-        _feature("signal_strength_ratio", "donor_signal_strength / (acceptor_signal_strength + 1e-10)"),
+        _feature(
+            "signal_strength_ratio",
+            "donor_signal_strength / (acceptor_signal_strength + 1e-10), the denominator 1e-10 where that is 0",
+        ),
     ]
 
 
@@ -187,10 +190,10 @@ SEQUENCE_FEATURES: tuple[Column, ...] = (
     ),
     _feature(
         "sequence_length",
-        "bases of the sequence window that lie on the contig",
+        "known bases (A, C, G or T) of the sequence window; fewer than 500 at N and beyond the contig",
         origin="sequence",
         unit="nt",
-        low=1.0,
+        low=0.0,
         high=2.0 * SEQUENCE_REACH,
     ),
     _feature(

@@ -228,6 +228,22 @@ PERFORMANCE_TABLE = Table(
     ),
 )  # fmt: skip
 
+GENE_STATUS_TABLE = Table(
+    "gene_manifest of a base pass",
+    1,
+    "one row per gene with artifacts, in reference order",
+    (
+        _GENE_ID, _GENE_NAME, _CHROM, _STRAND,
+        Column("status", pl.String, "text", "gene", "done: scores and positions exist", choices=("done",)),
+        Column("chunk", pl.String, "text", "gene", "label of the chunk files that hold the gene"),
+        _count("num_positions", "bases of the gene body, all scored"),
+        _count("num_candidates", "rows in analysis_sequences"),
+        _count("num_splice_sites", "true sites of any gene on the strand within the body"),
+        Column("base_model", pl.String, "text", "base_score", "name of the base model"),
+        Column("genomic_build", pl.String, "text", "gene", "build of the reference"),
+    ),
+)  # fmt: skip
+
 # ---- dataset ---------------------------------------------------------------------------------------------------------
 
 

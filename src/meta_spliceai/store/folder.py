@@ -13,7 +13,7 @@ import dataclasses
 import importlib.metadata
 import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +160,7 @@ class Folder:
         parameters: Mapping[str, Any],
         inputs: Mapping[str, str],
         overwrite: bool = False,
+        kept_on_overwrite: Collection[str] = (),
     ) -> Iterator[Folder]:
         """Make or resume a folder while holding its lock.
 
@@ -172,6 +173,8 @@ class Folder:
         overwrite
             Start anew where the folder was made with other parameters or inputs; only files that the old manifest
             names are deleted.
+        kept_on_overwrite
+            Names of parts that the changed parameters do not touch; they stay.
 
         Raises
         ------
@@ -197,7 +200,7 @@ class Folder:
                         action="choose another folder, repeat the earlier options to resume, or add --overwrite to start anew",
                     )
                 if overwrite:
-                    folder._forget_everything(fresh)
+                    folder._start_anew(fresh, kept_on_overwrite)
                 yield folder
             else:
                 _refuse_foreign_files(path, kind)
@@ -266,12 +269,15 @@ class Folder:
     def _write(self) -> None:
         atomic.write_json(self.path / MANIFEST, plain(self._manifest))
 
-    def _forget_everything(self, fresh: Manifest) -> None:
+    def _start_anew(self, fresh: Manifest, kept: Collection[str]) -> None:
         old = [file.name for file in self._manifest.files()]
-        self._manifest = fresh
+        parts = {name: entry for name, entry in self._manifest.parts.items() if name in kept}
+        self._manifest = dataclasses.replace(fresh, parts=parts)
         self._write()
+        staying = {file.name for file in self._manifest.files()}
         for name in old:
-            atomic.remove(self.path / name)
+            if name not in staying:
+                atomic.remove(self.path / name)
 
 
 def file_is_whole(folder: Path, file: FileEntry, *, verify: bool = False) -> bool:
@@ -293,15 +299,15 @@ def file_is_whole(folder: Path, file: FileEntry, *, verify: bool = False) -> boo
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     lock = filelock.FileLock(path / _LOCK)
-    try:
-        with atomic.disk_errors(path):
+    with atomic.disk_errors(path):
+        try:
             lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise BusyError(
-            expected=f"to be the only process writing to {path}",
-            found="another process holds its lock",
-            action="wait for it to end, or choose another folder",
-        ) from error
+        except filelock.Timeout as error:  # an OSError too, so it is caught before the file system's own
+            raise BusyError(
+                expected=f"to be the only process writing to {path}",
+                found="another process holds its lock",
+                action="wait for it to end, or choose another folder",
+            ) from error
     try:
         yield
     finally:
@@ -316,8 +322,18 @@ def _differences(held: Manifest, wanted: Manifest) -> list[str]:
     ):
         for key in sorted({*ours, *theirs}):
             if ours.get(key) != theirs.get(key):
-                rows.append(f"{title} {key}: on disk {_short(ours.get(key))}, now {_short(theirs.get(key))}")
+                rows.append(f"{title} {key}: {_change(ours.get(key), theirs.get(key))}")
     return rows
+
+
+def _change(held: Any, wanted: Any) -> str:
+    if isinstance(held, list) and isinstance(wanted, list) and max(len(held), len(wanted)) > 5:
+        gone, new = sorted({*map(str, held)} - {*map(str, wanted)}), sorted({*map(str, wanted)} - {*map(str, held)})
+        parts = [f"on disk {len(held)} items, now {len(wanted)}"]
+        parts += [f"only on disk {first_few(gone)}"] if gone else []
+        parts += [f"only now {first_few(new)}"] if new else []
+        return ", ".join(parts)
+    return f"on disk {_short(held)}, now {_short(wanted)}"
 
 
 def _short(value: Any) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Self
 
 import polars as pl
 import pyarrow as pa
@@ -17,14 +19,27 @@ from meta_spliceai.store.atomic import write_bytes, written_aside
 
 SCHEMA_KEY = b"meta_spliceai.schema"
 ROW_GROUP_ROWS = 128 * 1024
-"""Rows per row group: a few MB of compressed columns, so readers can skip and stream."""
+"""Rows per row group at most: a few MB of compressed columns, so readers can skip and stream."""
+
+_ROW_GROUP_BYTES = 128 << 20
+
+
+def row_group_rows(table: Table) -> int:
+    """Rows per row group of a table: fewer where thousands of columns would make one larger than memory allows."""
+    row_bytes = sum(2 if column.dtype == pl.UInt16 else 4 if column.dtype == pl.Float32 else 8 for column in table)
+    return min(ROW_GROUP_ROWS, max(1, _ROW_GROUP_BYTES // row_bytes // 1024) * 1024)
+
+
+def schema_metadata(table: Table) -> dict[bytes, bytes]:
+    """The table's schema as Parquet metadata, so that a file explains itself."""
+    return {SCHEMA_KEY: json.dumps(as_json(table), sort_keys=True).encode()}
 
 
 def arrow_table(frame: pl.DataFrame, table: Table) -> pa.Table:
     """The frame as Arrow with plain string columns and the table's schema in its metadata."""
-    arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    metadata = {SCHEMA_KEY: json.dumps(as_json(table), sort_keys=True).encode()}
-    return arrow.replace_schema_metadata(metadata)
+    # Parquet pages end where chunks end, so the bytes would tell how the frame was put together.
+    arrow = frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return arrow.replace_schema_metadata(schema_metadata(table))
 
 
 def write_parquet(frame: pl.DataFrame, path: Path, table: Table, *, checked: bool = True) -> None:
@@ -36,8 +51,54 @@ def write_parquet(frame: pl.DataFrame, path: Path, table: Table, *, checked: boo
         check_frame(frame, table, source=path.name)
     with written_aside(path) as aside:
         pq.write_table(
-            arrow_table(frame, table), aside, compression="zstd", row_group_size=ROW_GROUP_ROWS, write_page_index=False
+            arrow_table(frame, table),
+            aside,
+            compression="zstd",
+            row_group_size=row_group_rows(table),
+            write_page_index=False,
         )
+
+
+class TableWriter:
+    """A Parquet file written frame by frame, whole or not at all, holding at most one row group.
+
+    The row groups depend on the rows alone, never on how they were cut into frames. Use it as a context manager.
+    """
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self._path, self._table = path, table
+        self._group_rows = row_group_rows(table)
+        self._held: list[pl.DataFrame] = []
+        self._waiting = 0
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        aside = self._stack.enter_context(written_aside(self._path))
+        schema = arrow_table(self._table.empty(), self._table).schema
+        self._writer = self._stack.enter_context(pq.ParquetWriter(aside, schema, compression="zstd"))
+        return self
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Add rows; a frame that does not conform to the table is refused."""
+        self._held.append(check_frame(frame, self._table, source=self._path.name))
+        self._waiting += frame.height
+        self.rows += frame.height
+        if self._waiting >= self._group_rows:
+            self._flush(self._waiting // self._group_rows * self._group_rows)
+
+    def _flush(self, rows: int) -> None:
+        held = pl.concat(self._held) if self._held else self._table.empty()
+        for first in range(0, rows, self._group_rows):
+            group = held.slice(first, min(self._group_rows, rows - first))
+            self._writer.write_table(arrow_table(group, self._table), row_group_size=self._group_rows)
+        self._held = [held.slice(rows)]
+        self._waiting -= rows
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
+            self._flush(self._waiting)
+        self._stack.__exit__(*error)
 
 
 def read_parquet(path: Path, table: Table | None = None, columns: list[str] | None = None) -> pl.DataFrame:

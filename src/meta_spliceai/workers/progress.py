@@ -57,6 +57,12 @@ class _Lines:
 
 
 _shown: ContextVar[bool] = ContextVar("progress_shown", default=False)
+_current: ContextVar[Tracker] = ContextVar("current_tracker", default=_Silent())  # noqa: B039 - it has no state
+
+
+def current_tracker() -> Tracker:
+    """The innermost tracker of this process; a silent one outside `track` and in worker processes."""
+    return _current.get()
 
 
 @contextmanager
@@ -79,6 +85,16 @@ def track(label: str, total: float, unit: str) -> Iterator[Tracker]:
     ...     for _ in range(3):
     ...         progress.advance(1)
     """
+    with _shown_as(label, total, unit) as tracker:
+        token = _current.set(tracker)
+        try:
+            yield tracker
+        finally:
+            _current.reset(token)
+
+
+@contextmanager
+def _shown_as(label: str, total: float, unit: str) -> Iterator[Tracker]:
     if not _shown.get():
         yield _Silent()
     elif sys.stderr.isatty():

@@ -1,0 +1,95 @@
+"""From a name to a base model: the shipped ones, and those other packages plug in.
+
+A package plugs in a base model with an entry point in the group `meta_spliceai.base_models`. Its name is the model's
+name, its object a function that takes `weights` and `threads` as keywords and returns a `BaseModel`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+from collections.abc import Callable
+from pathlib import Path
+
+from meta_spliceai.basemodel.protocol import BaseModel, BaseModelInfo
+from meta_spliceai.errors import ModelError
+
+ENTRY_POINT_GROUP = "meta_spliceai.base_models"
+
+Loader = Callable[..., BaseModel]
+
+
+def _load_spliceai(*, weights: Path | None, threads: int | None) -> BaseModel:
+    # Deferred: naming the base models must not load the inference library.
+    from meta_spliceai.basemodel.spliceai import load_spliceai
+
+    return load_spliceai(weights=weights, threads=threads)
+
+
+_SHIPPED: dict[str, Loader] = {"spliceai": _load_spliceai}
+
+
+def _plugged_in() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def base_model_names() -> list[str]:
+    """Names that `load_base_model` knows, sorted. A shipped name cannot be taken over by a plug-in."""
+    return sorted({*_SHIPPED, *_plugged_in()})
+
+
+def load_base_model(name: str, *, weights: Path | None = None, threads: int | None = None) -> BaseModel:
+    """Load a base model.
+
+    Parameters
+    ----------
+    name
+        'spliceai', or the name of an entry point in the group `meta_spliceai.base_models`.
+    weights
+        Folder or file of the weights, where they are not found by themselves.
+    threads
+        Threads to compute with; all of the machine's by default.
+
+    Raises
+    ------
+    ModelError
+        The name is unknown, a plug-in cannot be imported or does not give a base model, or the weights are unusable.
+    """
+    if threads is not None and threads < 1:
+        raise ModelError("at least one thread", f"threads={threads}", "give 1 or more, or leave it out to use all")
+    loader = _SHIPPED.get(name)
+    if loader is not None:
+        return loader(weights=weights, threads=threads)
+    points = _plugged_in()
+    if name not in points:
+        raise _unknown(name)
+    return _load_plugged_in(points[name], weights=weights, threads=threads)
+
+
+def _load_plugged_in(point: importlib.metadata.EntryPoint, *, weights: Path | None, threads: int | None) -> BaseModel:
+    action = f"check the package that provides {point.value}"
+    try:
+        loader: Loader = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            f"a loadable base model {point.name} ({point.value})", f"{type(error).__name__}: {error}", action
+        ) from error
+    model = loader(weights=weights, threads=threads)
+    if not isinstance(model, BaseModel) or not isinstance(model.info, BaseModelInfo):
+        raise ModelError(
+            expected=f"a base model with `info` and `score` from {point.value}",
+            found=f"a {type(model).__name__} without them",
+            action=action,
+        )
+    return model
+
+
+def _unknown(name: str) -> ModelError:
+    known = base_model_names()
+    near = difflib.get_close_matches(name.lower(), known, n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return ModelError(
+        expected=f"one of the base models {', '.join(known)}",
+        found=repr(name),
+        action=f"{hint}Correct the name, or install the package that provides this base model",
+    )

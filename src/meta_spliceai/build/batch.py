@@ -1,0 +1,127 @@
+"""One batch of genes, end to end: candidates -> trimmed rows -> features -> files.
+
+Rows are trimmed before anything is computed for them. Genes are read in groups and features are computed in blocks, so
+that memory is bounded by `batch_rows` and never by the batch. Groups and blocks leave no trace in the files: a row
+depends on its gene and position alone, and row groups are cut by the writer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
+from meta_spliceai.build.columns import add_features
+from meta_spliceai.build.master import batch_name, ledger_file, link, master_file, trim_file
+from meta_spliceai.build.sampling import TrimRule, trim
+from meta_spliceai.reference.load import load
+from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.store.atomic import write_bytes
+from meta_spliceai.store.folder import FileEntry, describe_file
+from meta_spliceai.store.tables import TableWriter
+
+COUNTED = ("splice_type", "pred_type", "sampling_tier", "inclusion_probability")
+"""Columns whose values are counted in every batch."""
+
+_BLOCK_BYTES = 128 << 20
+_OTHER_CANDIDATES = 0.05
+"""Share of a gene body, at most and roughly, that the base pass keeps besides its random share."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """Everything that decides the content of one batch, and where it goes.
+
+    Parameters
+    ----------
+    number
+        Counted from 1, in reference order.
+    gene_ids
+        The batch's genes, in reference order.
+    reference, eval_dir, folder
+        The prepared reference, the base pass, and the dataset folder.
+    rule
+        How true negatives are trimmed.
+    kmer_sizes
+        Sizes of the k-mers counted around each row.
+    batch_rows
+        Rows held in memory at a time; it changes no byte of the result.
+    """
+
+    number: int
+    gene_ids: tuple[str, ...]
+    reference: Path
+    eval_dir: Path
+    folder: Path
+    rule: TrimRule
+    kmer_sizes: tuple[int, ...]
+    batch_rows: int
+
+    @property
+    def name(self) -> str:
+        """`batch_00001` and so on: the name of the part."""
+        return batch_name(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedBatch:
+    """The files of a batch, and its counts: rows, and rows by value of each column of `COUNTED`."""
+
+    files: tuple[FileEntry, ...]
+    facts: dict[str, Any]
+
+
+def make_batch(plan: BatchPlan) -> FinishedBatch:
+    """Write the files of one batch and put it into the master folder; a module-level function, so workers can run it."""
+    reference = load(plan.reference)
+    artifacts = open_artifacts(plan.eval_dir)
+    genes = reference.genes.filter(pl.col("gene_id").is_in(plan.gene_ids))
+    table = dataset_table(plan.kmer_sizes)
+    counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
+    ledgers = []
+    with reference.open_genome() as genome, TableWriter(plan.folder / trim_file(plan.name), table) as writer:
+        for group in gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts)):
+            trimmed = trim(artifacts.candidates(group["gene_id"].to_list()), group, plan.rule)
+            ledgers.append(trimmed.ledger)
+            for column, counter in counts.items():
+                counter.update({str(value): n for value, n in trimmed.rows[column].value_counts().iter_rows()})
+            by_id = {str(gene["gene_id"]): gene for gene in group.iter_rows(named=True)}
+            for block in trimmed.rows.iter_slices(_rows_per_block(plan)):
+                writer.append(table.conform(add_features(block, by_id, genome, plan.kmer_sizes)))
+    write_bytes(plan.folder / ledger_file(plan.name), pl.concat(ledgers).write_csv().encode())
+    link(plan.folder, plan.name)
+    files = (
+        describe_file(plan.folder, trim_file(plan.name), writer.rows),
+        describe_file(plan.folder, master_file(plan.name), writer.rows),
+        describe_file(plan.folder, ledger_file(plan.name), sum(ledger.height for ledger in ledgers)),
+    )
+    return FinishedBatch(files, {"rows": writer.rows, **{column: dict(n) for column, n in counts.items()}})
+
+
+def gene_groups(genes: pl.DataFrame, bases: int) -> Iterator[pl.DataFrame]:
+    """Consecutive genes with bodies of at most `bases` nt together; a longer gene is alone."""
+    first = total = 0
+    for row, length in enumerate(genes["gene_length"].to_list()):
+        if total and total + length > bases:
+            yield genes.slice(first, row - first)
+            first, total = row, 0
+        total += length
+    yield genes.slice(first)
+
+
+def _bases_per_row(artifacts: Artifacts) -> int:
+    """About how many bases of a gene body give one candidate row, rounded down."""
+    rule = artifacts.parameters["rule"]
+    share = float(rule["tn_rate"]) if rule["tn_sampling"] == "random" else 1.0
+    return int(1 / min(1.0, share + _OTHER_CANDIDATES))
+
+
+def _rows_per_block(plan: BatchPlan) -> int:
+    """`batch_rows`, or fewer where k-mers would need more than about 128 MB."""
+    kmer_bytes = sum(2 << 2 * k for k in plan.kmer_sizes)  # 4^k counts of two bytes
+    return max(1, min(plan.batch_rows, _BLOCK_BYTES // max(1, kmer_bytes)))

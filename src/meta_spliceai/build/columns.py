@@ -1,0 +1,100 @@
+"""What is known of the kept rows besides the base scores: their sequence, their gene, its annotation.
+
+Windows are cut out of the genome around the rows of each gene and strung together, so that one call computes the
+sequence features of a whole block of genes: no window reaches beyond its own piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features
+from meta_spliceai.features.sequence import sequence_features
+from meta_spliceai.formats.fasta import Genome
+from meta_spliceai.genome.sequences import Codes, reverse_complement
+from meta_spliceai.schema.features import SEQUENCE_REACH
+
+
+@dataclass(frozen=True, slots=True)
+class RowWindows:
+    """Pieces of genome in the direction of transcription, strung together, and where each row's base lies in them.
+
+    Parameters
+    ----------
+    codes
+        uint8, shape (bases,).
+    index
+        int64, shape (rows,): at least `SEQUENCE_REACH` bases of the row's own piece lie on either side.
+    """
+
+    codes: Codes
+    index: npt.NDArray[np.int64]
+
+
+def row_windows(rows: pl.DataFrame, genome: Genome) -> RowWindows:
+    """Cut the genome around rows (gene_id, chrom, strand, position), one piece per gene.
+
+    Positions beyond a contig's end have code 4.
+    """
+    pieces: list[Codes] = []
+    index = np.empty(rows.height, dtype=np.int64)
+    length = 0
+    for first, frame in _by_gene(rows.select("gene_id", "chrom", "strand", "position")):
+        base = frame["position"].to_numpy() - 1
+        start, end = int(base.min()) - SEQUENCE_REACH, int(base.max()) + 1 + SEQUENCE_REACH
+        codes = genome.codes(frame["chrom"][0], start, end)
+        plus = frame["strand"][0] == "+"
+        pieces.append(codes if plus else reverse_complement(codes))
+        index[first : first + frame.height] = length + (base - start if plus else end - 1 - base)
+        length += codes.size
+    return RowWindows(np.concatenate(pieces), index)
+
+
+def add_features(
+    rows: pl.DataFrame, genes: Mapping[str, Mapping[str, Any]], genome: Genome, kmer_sizes: tuple[int, ...]
+) -> pl.DataFrame:
+    """Add every column of the dataset that the artifacts do not hold.
+
+    Parameters
+    ----------
+    rows
+        Kept candidate rows, at least one, those of a gene together.
+    genes
+        Row of the gene table by gene id.
+    genome
+        The reference's genome.
+    kmer_sizes
+        Sizes of the k-mers to count.
+    """
+    windows = row_windows(rows, genome)
+    sequence = sequence_features(windows.codes, windows.index, kmer_sizes)
+    about_genes = pl.concat(_gene_columns(frame, genes[frame["gene_id"][0]]) for _, frame in _by_gene(rows))
+    return rows.with_columns(
+        *(pl.Series(name, values) for name, values in sequence.items()),
+        *about_genes,
+    )
+
+
+def _gene_columns(rows: pl.DataFrame, gene: Mapping[str, Any]) -> pl.DataFrame:
+    facts = GeneFacts.of_row(gene)
+    ranks = (rows[f"{channel}_rank_in_gene"].to_numpy() for channel in ("donor", "acceptor"))
+    return pl.DataFrame(
+        {
+            **gene_features(facts, rows["position"].to_numpy(), *ranks),
+            **annotation_features(facts, rows.height),
+        }
+    ).with_columns(gene_type=pl.lit(gene["gene_type"]))
+
+
+def _by_gene(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The rows of each gene with the number of the first one; the rows of a gene lie together."""
+    first = 0
+    for frame in rows.partition_by("gene_id", maintain_order=True):
+        yield first, frame
+        first += frame.height

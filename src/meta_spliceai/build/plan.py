@@ -1,0 +1,187 @@
+"""From options to a plan: everything is checked here, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from meta_spliceai.basepass.artifacts import META_MODELS, Artifacts, open_artifacts
+from meta_spliceai.build.batch import BatchPlan
+from meta_spliceai.build.sampling import TrimRule
+from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
+from meta_spliceai.errors import GeneError, InputError, first_few
+from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.schema.column import Table
+from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.store.folder import MANIFEST
+
+LARGEST_K = 8
+"""With k = 8 a row has 65,536 k-mer columns, a hundred times the bases of its window."""
+
+_GENES_COUNTED_AT_A_TIME = 200
+_GENES_NAMED_IN_A_COMMAND = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """A checked plan.
+
+    Parameters
+    ----------
+    reference, artifacts
+        What the dataset is made from.
+    choice
+        The genes.
+    table
+        The dataset's columns.
+    parameters
+        Everything that decides the content of the folder, for its manifest.
+    batches
+        In reference order.
+    """
+
+    reference: Reference
+    artifacts: Artifacts
+    choice: GeneChoice
+    table: Table
+    parameters: dict[str, Any]
+    batches: tuple[BatchPlan, ...]
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Content fingerprints of what the dataset is made from."""
+        return {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+
+
+def plan_build(
+    request: GeneRequest,
+    rule: TrimRule,
+    *,
+    reference: Path,
+    eval_dir: Path | None,
+    output_dir: Path,
+    batch_size: int,
+    batch_rows: int,
+    kmer_sizes: Sequence[int],
+) -> BuildPlan:
+    """Choose the genes and cut them into batches.
+
+    Raises
+    ------
+    InputError
+        Sizes out of range, or artifacts that belong to another reference.
+    GeneError
+        Unknown genes, none left, or genes without artifacts.
+    """
+    sizes = _checked_kmer_sizes(kmer_sizes)
+    for option, value in (("--batch-size", batch_size), ("--batch-rows", batch_rows)):
+        if value < 1:
+            raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
+    loaded = load(reference)
+    artifacts = artifacts_of(loaded, eval_dir)
+    choice = select_genes(
+        loaded, request, artifacts.genes, lambda genes, calls: count_errors(artifacts, loaded, genes, calls)
+    )
+    check_covered(artifacts, loaded, choice.gene_ids)
+    parameters = {
+        "subset_policy": choice.policy,
+        "n_genes": len(choice.gene_ids) if choice.policy in ("all", "custom") else request.n_genes,
+        "gene_types": sorted(set(request.gene_types or ())),
+        "gene_ids": list(choice.gene_ids),
+        "batch_size": batch_size,
+        "kmer_sizes": list(sizes),
+        "hard_prob": rule.hard_prob,
+        "window": rule.window,
+        "easy_ratio": rule.easy_ratio,
+        "seed": rule.seed,
+    }
+    batches = tuple(
+        BatchPlan(
+            number=first // batch_size + 1,
+            gene_ids=choice.gene_ids[first : first + batch_size],
+            reference=loaded.path,
+            eval_dir=artifacts.path,
+            folder=output_dir,
+            rule=rule,
+            kmer_sizes=sizes,
+            batch_rows=batch_rows,
+        )
+        for first in range(0, len(choice.gene_ids), batch_size)
+    )
+    return BuildPlan(loaded, artifacts, choice, dataset_table(sizes), parameters, batches)
+
+
+def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(sorted(kmer_sizes))
+    if any(not 1 <= k <= LARGEST_K for k in sizes) or len(set(sizes)) < len(sizes):
+        raise InputError(
+            expected=f"different k-mer sizes from 1 to {LARGEST_K}",
+            found=", ".join(map(str, kmer_sizes)),
+            action="give for example --kmer-sizes 3, or --kmer-sizes 3 5",
+        )
+    return sizes
+
+
+def artifacts_of(reference: Reference, eval_dir: Path | None) -> Artifacts:
+    """The base pass in `eval_dir`, or the only one in the reference folder.
+
+    Raises
+    ------
+    InputError
+        None or several there, or one that was run on another reference.
+    """
+    artifacts = open_artifacts(eval_dir or _only_base_pass(reference.path))
+    if artifacts.reference_fingerprint != reference.fingerprint:
+        raise InputError(
+            expected=f"artifacts made with the reference {reference.path} ({reference.fingerprint[:12]})",
+            found=f"{artifacts.path} was made with another one ({artifacts.reference_fingerprint[:12]})",
+            action="give the reference of that base pass, or run the base pass on this reference",
+        )
+    return artifacts
+
+
+def _only_base_pass(reference: Path) -> Path:
+    found = sorted(path.parent.parent for path in reference.glob(f"*_eval/{META_MODELS}/{MANIFEST}"))
+    if len(found) != 1:
+        raise InputError(
+            expected=f"one base pass in {reference}",
+            found=f"{len(found)}: {first_few([path.name for path in found])}" if found else "none",
+            action="choose one with --eval-dir" if found else "run `meta-spliceai basepass run` first",
+        )
+    return found[0]
+
+
+def check_covered(artifacts: Artifacts, reference: Reference, gene_ids: Iterable[str]) -> None:
+    """Raise a `GeneError` that names the genes without artifacts and the command that makes them."""
+    held = artifacts.genes
+    missing = [gene_id for gene_id in gene_ids if gene_id not in held]
+    if not missing:
+        return
+    listed = missing if len(missing) <= _GENES_NAMED_IN_A_COMMAND else ["..."]
+    command = [
+        "meta-spliceai basepass run",
+        f"--reference {reference.path} --eval-dir {artifacts.path} --genes",
+        *listed,
+    ]
+    raise GeneError(
+        expected=f"artifacts of every chosen gene in {artifacts.path}",
+        found=f"none for {len(missing)} genes: {first_few(missing)}",
+        action=f"run `{' '.join(command)}` first (what is there is kept), or choose among the genes that have artifacts",
+    )
+
+
+def count_errors(
+    artifacts: Artifacts, reference: Reference, gene_ids: Sequence[str], pred_types: Sequence[str]
+) -> dict[str, int]:
+    """Number of distinct positions of each gene with one of `pred_types`; genes without any are left out."""
+    check_covered(artifacts, reference, gene_ids)
+    counts: dict[str, int] = {}
+    for first in range(0, len(gene_ids), _GENES_COUNTED_AT_A_TIME):
+        rows = artifacts.candidates(gene_ids[first : first + _GENES_COUNTED_AT_A_TIME])
+        wrong = rows.filter(pl.col("pred_type").is_in(pred_types))
+        counts.update(wrong.group_by("gene_id").agg(pl.col("position").n_unique()).iter_rows())
+    return counts

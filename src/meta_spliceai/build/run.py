@@ -1,0 +1,204 @@
+"""`build`: plan -> batches -> finalise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meta_spliceai.build import master
+from meta_spliceai.build.batch import BatchPlan, make_batch
+from meta_spliceai.build.finish import finish
+from meta_spliceai.build.plan import BuildPlan, plan_build
+from meta_spliceai.build.sampling import TrimRule
+from meta_spliceai.build.select import GeneRequest, Policy
+from meta_spliceai.errors import InputError
+from meta_spliceai.store.fingerprint import fingerprint
+from meta_spliceai.store.folder import Folder, PartEntry, file_is_whole
+from meta_spliceai.workers.pool import run_parts
+from meta_spliceai.workers.progress import track
+
+KIND = "dataset"
+FORMAT_VERSION = 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """A finished dataset.
+
+    Parameters
+    ----------
+    path, master
+        The dataset folder, and the folder of Parquet files that training reads.
+    rows, genes, batches
+        What it holds.
+    batches_made
+        Batches made by this call; the others were there already.
+    notes
+        What a user should know about the choice of genes.
+    """
+
+    path: Path
+    master: Path
+    rows: int
+    genes: int
+    batches: int
+    batches_made: int
+    notes: tuple[str, ...]
+
+
+def build(
+    *,
+    reference: Path,
+    eval_dir: Path | None = None,
+    output_dir: Path,
+    n_genes: int = 20_000,
+    subset_policy: Policy | None = None,
+    gene_ids: Sequence[str] | None = None,
+    additional_gene_ids: Sequence[str] | None = None,
+    gene_ids_file: Path | None = None,
+    gene_col: str = "gene_id",
+    gene_types: Sequence[str] | None = None,
+    batch_size: int = 1_000,
+    batch_rows: int = 500_000,
+    kmer_sizes: Sequence[int] = (6,),
+    hard_prob: float = 0.15,
+    window: int = 75,
+    easy_ratio: float = 0.5,
+    seed: int = 42,
+    workers: int = 1,
+    verify: bool = False,
+    overwrite: bool = False,
+) -> BuildResult:
+    """Build a training dataset from the artifacts of a base pass, batch by batch.
+
+    An interrupted build resumes when it is called again: finished batches are kept. The rows and their values depend on
+    no batch size, and the files' bytes on no worker count, machine or interruption.
+
+    Parameters
+    ----------
+    reference
+        Folder made by `reference prepare`.
+    eval_dir
+        Folder of the base pass; default: the only one in the reference folder.
+    output_dir
+        Where the dataset goes.
+    n_genes
+        How many genes a policy chooses, the additional ones among them; `all` and `custom` take no notice of it.
+    subset_policy
+        `all`, every gene with artifacts; `random`; `custom`, only the listed genes; `error_total`, `error_fp` or
+        `error_fn`, the genes with the most positions that the base model gets wrong. Default: `custom` where genes are
+        listed, else `all`.
+    gene_ids
+        Exactly these genes, as ids or names, whatever the policy.
+    additional_gene_ids, gene_ids_file, gene_col
+        Genes added to the policy's choice: a list, and a file (text, or TSV/CSV with a column `gene_col`).
+    gene_types
+        Only genes of these types.
+    batch_size
+        Genes per batch, hence per file.
+    batch_rows
+        Rows held in memory at a time.
+    kmer_sizes
+        Sizes of the k-mers to count around each row, 1 to 8; 6 gives 4,096 columns, 3 gives 64.
+    hard_prob, window, easy_ratio
+        True negatives are all kept where a score is above `hard_prob` or a true site of the gene lies within `window`
+        nt; of the others a share `easy_ratio` is kept.
+    seed
+        Seed of that choice and of the random policy.
+    workers
+        Processes that make batches at the same time.
+    verify
+        Compare the checksums of finished batches, not only their sizes and footers; damaged ones are made again.
+    overwrite
+        Start anew whatever the folder holds of an earlier build.
+
+    Raises
+    ------
+    InputError, GeneError
+        Before anything is written: options out of range, artifacts of another reference, unknown genes, genes without
+        artifacts.
+    PlanMismatchError
+        The folder was built with other parameters or inputs.
+    BusyError
+        Another process is building there.
+    LeakageError
+        A feature changes when the annotated ends of a gene move.
+    """
+    if workers < 1:
+        raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
+    plan = plan_build(
+        GeneRequest(n_genes, subset_policy, gene_ids, additional_gene_ids, gene_ids_file, gene_col, gene_types, seed),
+        TrimRule(hard_prob, window, easy_ratio, seed),
+        reference=reference,
+        eval_dir=eval_dir,
+        output_dir=output_dir,
+        batch_size=batch_size,
+        batch_rows=batch_rows,
+        kmer_sizes=kmer_sizes,
+    )
+    for note in plan.choice.notes:
+        log.warning("%s", note)
+    return _carry_out(plan, output_dir, workers=workers, verify=verify, overwrite=overwrite)
+
+
+def _carry_out(plan: BuildPlan, output_dir: Path, *, workers: int, verify: bool, overwrite: bool) -> BuildResult:
+    with Folder.opened(
+        output_dir,
+        kind=KIND,
+        format_version=FORMAT_VERSION,
+        parameters=plan.parameters,
+        inputs=plan.inputs,
+        overwrite=overwrite,
+    ) as folder:
+        identities = _identities(plan)
+        made = _make_batches(folder, plan.batches, identities, workers=workers, verify=verify)
+        finish(folder, plan, identities)
+        rows = int(folder.manifest.facts["rows"])
+        folder.log("build", batches=len(plan.batches), batches_made=made, rows=rows, workers=workers)
+    return BuildResult(
+        path=output_dir,
+        master=output_dir / master.MASTER,
+        rows=rows,
+        genes=len(plan.choice.gene_ids),
+        batches=len(plan.batches),
+        batches_made=made,
+        notes=plan.choice.notes,
+    )
+
+
+def _identities(plan: BuildPlan) -> dict[str, str]:
+    """What the content of each batch depends on: not where it lies, nor how many rows are held at a time."""
+    shared = [KIND, plan.table.version, plan.table.names, plan.inputs]
+    return {batch.name: fingerprint([*shared, batch.number, batch.gene_ids, batch.rule]) for batch in plan.batches}
+
+
+def _make_batches(
+    folder: Folder, batches: Sequence[BatchPlan], identities: Mapping[str, str], *, workers: int, verify: bool
+) -> int:
+    """Make the batches that are missing, damaged or outdated; returns how many were made."""
+    master.remove_strays(folder.path, list(identities))
+    for batch in batches:
+        _repair_link(folder, batch.name, identities[batch.name])
+    todo = [batch for batch in batches if not folder.is_done(batch.name, identities[batch.name], verify=verify)]
+    log.info("%d of %d batches to make", len(todo), len(batches))
+    with track("building", sum(len(batch.gene_ids) for batch in todo), "genes") as progress:
+        for batch, finished in run_parts(make_batch, todo, workers=workers):
+            folder.record(batch.name, PartEntry(identities[batch.name], finished.files, finished.facts))
+            progress.advance(len(batch.gene_ids))
+    return len(todo)
+
+
+def _repair_link(folder: Folder, name: str, identity: str) -> None:
+    """Put a finished batch back into the master folder where its file there is missing or another one."""
+    entry = folder.manifest.parts.get(name)
+    if entry is None or entry.fingerprint != identity:
+        return
+    trimmed = next((file for file in entry.files if file.name == master.trim_file(name)), None)
+    if trimmed is None or not file_is_whole(folder.path, trimmed) or master.is_linked(folder.path, name, trimmed):
+        return
+    log.warning("%s was missing or stale and is linked again", master.master_file(name))
+    master.link(folder.path, name)

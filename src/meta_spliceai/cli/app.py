@@ -1,0 +1,124 @@
+"""The commands in the order of the work, and what all of them share.
+
+Results go to stdout, progress and messages to stderr. Exit status 0: done; 1: an error of this package, printed as
+expected / found / what to do; 2: the options could not be understood; 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from meta_spliceai import __version__
+from meta_spliceai.cli.rendering import as_json, as_text
+from meta_spliceai.errors import MetaSpliceAIError
+from meta_spliceai.workers.progress import show_progress
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+_COMMANDS: tuple[tuple[str, str], ...] = (
+    ("demo", "demo"),
+    ("run", "run"),
+    ("reference prepare", "reference_prepare"),
+    ("basepass run", "basepass_run"),
+    ("build", "build"),
+    ("train", "train"),
+    ("evaluate", "evaluate"),
+    ("predict", "predict"),
+    ("report", "report"),
+)
+"""Command words and the name of the function in `meta_spliceai.commands`."""
+
+_GROUP_HELP = {
+    "reference": "Prepare a genome and its annotation.",
+    "basepass": "Run a base model over genes.",
+}
+
+
+def make_app() -> App:
+    """The command-line application, with one command per function of `meta_spliceai.commands`."""
+    # imported here, so that `import meta_spliceai.cli` does nothing and costs nothing
+    from meta_spliceai import commands
+
+    app = App(
+        name="meta-spliceai",
+        version=__version__,
+        help="Splice-site scores, datasets built from them, and meta-models measured on whole held-out genes.",
+        default_parameter=Parameter(consume_multiple=True, negative=()),
+    )
+    groups: dict[str, App] = {}
+    for words, function in _COMMANDS:
+        *group, name = words.split()
+        target = app
+        if group:
+            if group[0] not in groups:
+                groups[group[0]] = App(name=group[0], help=_GROUP_HELP[group[0]])
+                app.command(groups[group[0]])
+            target = groups[group[0]]
+        target.command(getattr(commands, function), name=name)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    app = make_app()
+
+    @app.meta.default
+    def launch(
+        *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        json: bool = False,
+        verbose: Annotated[int, Parameter(name=["--verbose", "-v"], count=True)] = 0,
+        quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+    ) -> int:
+        """Parse the tokens, call the command and print its result.
+
+        Parameters
+        ----------
+        json
+            Print the result as JSON, for machines.
+        verbose
+            Say more on stderr; twice for everything.
+        quiet
+            No progress and no messages but warnings and errors.
+        """
+        command, bound, _ = app.parse_args(tokens)
+        _set_up_logging(verbose, quiet=quiet)
+        with contextlib.nullcontext() if quiet else show_progress():
+            return _call(command, bound.args, bound.kwargs, json=json)
+
+    sys.exit(app.meta(arguments, result_action="return_value"))
+
+
+def _call(command: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, json: bool) -> int:
+    try:
+        result = command(*args, **kwargs)
+    except MetaSpliceAIError as error:
+        print(f"error ({type(error).__name__})\n{error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to resume", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if result is not None:
+        print(as_json(result) if json else as_text(result))
+    return 0
+
+
+def _set_up_logging(verbose: int, *, quiet: bool) -> None:
+    level = logging.WARNING if quiet else (logging.INFO if verbose < 2 else logging.DEBUG)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s" if verbose else "%(message)s"))
+    package = logging.getLogger("meta_spliceai")
+    package.handlers = [handler]
+    package.setLevel(level)
+
+
+def command_pages() -> str:
+    """The manual of all commands as Markdown, for docs/reference/commands.md."""
+    head = "# Commands\n\nGenerated from the functions of `meta_spliceai.commands` by `make docs`.\n"
+    return f"{head}\n{make_app().generate_docs(heading_level=2).rstrip()}\n"

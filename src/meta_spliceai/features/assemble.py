@@ -1,0 +1,159 @@
+"""Features by name: the one function that training rows and predictions share."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from meta_spliceai.errors import ModelError, first_few
+from meta_spliceai.features.base_scores import base_score_features
+from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features
+from meta_spliceai.features.sequence import sequence_features
+from meta_spliceai.features.stretch import Floats, Indices, Stretch
+from meta_spliceai.schema.column import Column
+from meta_spliceai.schema.features import ANNOTATION_FEATURES, BASE_SCORE_FEATURES, GENE_FEATURES, SEQUENCE_FEATURES
+
+ROWS_AT_ONCE = 1 << 16
+"""Rows whose columns are held beside the result, which bounds memory when a gene has millions of them."""
+
+_KMER = re.compile(r"([1-9]\d*)mer_([ACGT]+)")
+
+
+def _names(columns: Sequence[Column]) -> frozenset[str]:
+    return frozenset(column.name for column in columns)
+
+
+_BASE_SCORE, _SEQUENCE = _names(BASE_SCORE_FEATURES), _names(SEQUENCE_FEATURES)
+_GENE, _ANNOTATION = _names(GENE_FEATURES), _names(ANNOTATION_FEATURES)
+_FIXED = _BASE_SCORE | _SEQUENCE | _GENE | _ANNOTATION
+
+
+@dataclass(frozen=True, slots=True)
+class GeneView:
+    """The bases of a request as seen from one gene.
+
+    Parameters
+    ----------
+    gene
+        The gene.
+    position
+        1-based positions of the requested bases, shape (n,).
+    donor_rank, acceptor_rank
+        `score_ranks` over the whole gene body, at these bases, float32 of shape (n,).
+    """
+
+    gene: GeneFacts
+    position: Indices
+    donor_rank: Floats
+    acceptor_rank: Floats
+
+
+def needs_gene(names: Sequence[str]) -> bool:
+    """Whether any of the features says something about the annotated gene, so that a `GeneView` is needed."""
+    return not (_GENE | _ANNOTATION).isdisjoint(names)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRequest:
+    """Which groups of features a list of names needs; made by `request_of`."""
+
+    names: tuple[str, ...]
+    base_score: bool
+    sequence: bool
+    kmer_sizes: tuple[int, ...]
+    gene: bool
+    annotation: bool
+
+
+def request_of(names: Sequence[str]) -> FeatureRequest:
+    """What has to be computed for the named features.
+
+    Raises
+    ------
+    ModelError
+        No feature has one of the names; near matches are given.
+    """
+    kmers = {
+        name: len(match[2]) for name in names if (match := _KMER.fullmatch(name)) and int(match[1]) == len(match[2])
+    }
+    unknown = [name for name in names if name not in _FIXED and name not in kmers]
+    if unknown:
+        near = [match for name in unknown[:3] for match in difflib.get_close_matches(name, sorted(_FIXED), 2)]
+        raise ModelError(
+            expected="names of features that this version computes",
+            found=f"{len(unknown)} unknown: {first_few(unknown)}",
+            action=f"did you mean {first_few(near)}?" if near else "docs/reference/schema.md lists the features",
+        )
+    sizes = tuple(sorted(set(kmers.values())))
+    return FeatureRequest(
+        names=tuple(names),
+        base_score=not _BASE_SCORE.isdisjoint(names),
+        sequence=bool(sizes) or not _SEQUENCE.isdisjoint(names),
+        kmer_sizes=sizes,
+        gene=not _GENE.isdisjoint(names),
+        annotation=not _ANNOTATION.isdisjoint(names),
+    )
+
+
+def compute_features(
+    names: Sequence[str], stretch: Stretch, index: npt.ArrayLike, view: GeneView | None = None
+) -> Floats:
+    """The named features of bases of a stretch; only the groups that the names belong to are computed.
+
+    Parameters
+    ----------
+    names
+        Feature columns, in any order; k-mer sizes follow from them.
+    stretch
+        Reaches `REACH` bases beyond every base on both sides (`SEQUENCE_REACH` where only sequence features are named).
+    index
+        0-based indices into the stretch, shape (n,), in any order.
+    view
+        The same bases, in the same order, as seen from one gene; needed for features of origin gene and annotation.
+
+    Returns
+    -------
+    ndarray
+        float32 of shape (n, len(names)), in the order of `names`, column by column in memory.
+
+    Raises
+    ------
+    ModelError
+        Unknown names, or features about the gene without a view.
+    """
+    request = request_of(names)
+    if view is None and needs_gene(request.names):
+        raise ModelError(
+            expected=f"the gene of the bases, for {first_few([name for name in names if name in _GENE | _ANNOTATION])}",
+            found="bases without a gene",
+            action="name the gene, or use a model trained with the profile de_novo or base_only",
+        )
+    rows = np.asarray(index, dtype=np.int64)
+    matrix = np.empty((rows.size, len(request.names)), dtype=np.float32, order="F")
+    for first in range(0, rows.size, ROWS_AT_ONCE):
+        some = slice(first, first + ROWS_AT_ONCE)
+        columns = _columns(request, stretch, rows[some], view, some)
+        for place, name in enumerate(request.names):
+            matrix[some, place] = columns[name]
+    return matrix
+
+
+def _columns(
+    request: FeatureRequest, stretch: Stretch, index: Indices, view: GeneView | None, some: slice
+) -> dict[str, npt.NDArray[Any]]:
+    columns: dict[str, npt.NDArray[Any]] = {}
+    if request.base_score:
+        columns |= base_score_features(stretch, index)
+    if request.sequence:
+        columns |= sequence_features(stretch.codes, index, request.kmer_sizes)
+    if view is not None and request.gene:
+        columns |= gene_features(view.gene, view.position[some], view.donor_rank[some], view.acceptor_rank[some])
+    if view is not None and request.annotation:
+        columns |= annotation_features(view.gene, index.size)
+    return columns

@@ -1,0 +1,107 @@
+"""Consecutive bases with their scores, read in the direction of transcription."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from meta_spliceai.genome.coordinates import Interval, Strand
+from meta_spliceai.genome.sequences import Codes, reverse_complement
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+RowChoice = slice | Indices
+
+TILE_BASES = 1 << 15
+"""Bases whose rows are computed together: the temporaries of one tile fit the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive bases of one strand, in the direction of transcription.
+
+    Parameters
+    ----------
+    codes
+        uint8, shape (L,); 4 where the base is unknown or beyond the contig.
+    donor, acceptor
+        Probabilities, float32, shape (L,); 0 beyond the contig.
+    spread
+        Standard deviation of donor + acceptor over the ensemble, float32, shape (L,); 0 beyond the contig.
+    """
+
+    codes: Codes
+    donor: Floats
+    acceptor: Floats
+    spread: Floats
+
+    def __post_init__(self) -> None:
+        shapes = {"donor": self.donor.shape, "acceptor": self.acceptor.shape, "spread": self.spread.shape}
+        if self.codes.ndim != 1 or any(shape != self.codes.shape for shape in shapes.values()):
+            raise ValueError(f"codes and scores of a stretch differ in shape: codes {self.codes.shape}, {shapes}")
+
+    @property
+    def length(self) -> int:
+        """Number of bases."""
+        return self.codes.size
+
+    def part(self, start: int, end: int) -> Self:
+        """The bases `[start, end)` of the stretch, 0-based half-open; nothing is copied."""
+        some = slice(start, end)
+        return type(self)(self.codes[some], self.donor[some], self.acceptor[some], self.spread[some])
+
+    @classmethod
+    def from_ascending(cls, strand: Strand, codes: Codes, donor: Floats, acceptor: Floats, spread: Floats) -> Self:
+        """Make a stretch from plus-strand codes and from scores in ascending genomic order."""
+        if strand == "+":
+            return cls(codes, donor, acceptor, spread)
+        return cls(reverse_complement(codes), donor[::-1], acceptor[::-1], spread[::-1])
+
+
+def stretch_index(interval: Interval, positions: npt.ArrayLike, flank: int) -> Indices:
+    """Where bases lie in a stretch that covers an interval and `flank` bases on either side of it.
+
+    Parameters
+    ----------
+    interval
+        0-based half-open, with its strand; the stretch starts `flank` bases before its first base in the direction of
+        transcription, even where that is beyond the contig.
+    positions
+        1-based genomic coordinates, shape (n,).
+
+    Returns
+    -------
+    int64, shape (n,)
+        0-based indices into the stretch.
+    """
+    base = np.asarray(positions, dtype=np.int64) - 1
+    return flank + (base - interval.start if interval.strand == "+" else interval.end - 1 - base)
+
+
+def require_reach(index: Indices, before: int, after: int, length: int) -> None:
+    """Raise ValueError unless `before` and `after` bases lie on the two sides of every index of a stretch."""
+    if index.size and (int(index.min()) < before or int(index.max()) + after >= length):
+        raise ValueError(
+            f"rows need {before} bases before and {after} after them: indices {index.min()} to {index.max()} "
+            f"of a stretch of {length} bases do not have them"
+        )
+
+
+def tiles(index: Indices) -> Iterator[RowChoice]:
+    """Group rows whose bases lie near one another, so that memory is bounded for any stretch and any rows.
+
+    Yields
+    ------
+    The rows (not the bases) of one tile of `TILE_BASES` bases: a slice where they are consecutive, else their numbers.
+    """
+    tile = index // TILE_BASES
+    order = np.argsort(tile, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(tile[order])) + 1):
+        if rows.size and int(rows[-1]) - int(rows[0]) + 1 == rows.size:
+            yield slice(int(rows[0]), int(rows[-1]) + 1)
+        elif rows.size:
+            yield rows

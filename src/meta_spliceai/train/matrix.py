@@ -1,0 +1,265 @@
+"""The rows of a dataset as arrays.
+
+A row's weight says how many bases of the genes it stands for:
+
+    weight = 1 / inclusion_probability / genes
+
+with `genes` the number of the dataset's genes on that strand whose body holds the base. A base is a row of each of those
+genes, kept with its own probability in each, so the expected weight of a base over all its rows is exactly 1: sums over
+weighted rows estimate sums over the distinct bases of whole genes without bias, however genes overlap.
+
+Only rows that reach the gate have features here, because only those are ever learnt from; the others, which are nearly
+all, keep the few columns that calibration needs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meta_spliceai.build.master import MASTER
+from meta_spliceai.build.run import FORMAT_VERSION, KIND
+from meta_spliceai.errors import SchemaError, StoreError, first_few
+from meta_spliceai.genome.labels import BoolArray
+from meta_spliceai.schema.check import check_frame
+from meta_spliceai.schema.column import Table
+from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.store.fingerprint import fingerprint
+from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
+from meta_spliceai.store.tables import SCHEMA_KEY
+
+Floats = npt.NDArray[np.float32]
+
+_LIGHT = (
+    "gene_id",
+    "chrom",
+    "strand",
+    "position",
+    "is_donor",
+    "is_acceptor",
+    "donor_score",
+    "acceptor_score",
+    "inclusion_probability",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFolder:
+    """A built dataset: its folder, its manifest, its table, and the files that training reads."""
+
+    path: Path
+    manifest: Manifest
+    table: Table
+    files: tuple[Path, ...]
+
+    @property
+    def gene_ids(self) -> list[str]:
+        """The genes it was built of, in reference order."""
+        return list(self.manifest.parameters["gene_ids"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the rows."""
+        contents = {file.name: file.sha256 for file in self.manifest.files() if file.name.startswith(f"{MASTER}/")}
+        return fingerprint(contents)
+
+
+def open_dataset(path: Path) -> DatasetFolder:
+    """Open a dataset by its folder or by the `master` folder inside it, and check the columns of every file.
+
+    Raises
+    ------
+    StoreError
+        There is no dataset, it is not finished, or a file cannot be read.
+    SchemaError
+        A file has missing, other or reordered columns, or was written with another version of the schema.
+    """
+    folder = path.parent if path.name == MASTER and not (path / MANIFEST).exists() else path
+    manifest = read_manifest(folder, KIND, FORMAT_VERSION)
+    if not manifest.complete:
+        raise StoreError(
+            expected=f"a finished dataset at {folder}",
+            found=f"{len(manifest.parts)} finished parts of a build that was not completed",
+            action="run the same build command again; it resumes",
+        )
+    table = dataset_table(tuple(manifest.parameters["kmer_sizes"]))
+    files = tuple(folder / file.name for file in manifest.files() if file.name.startswith(f"{MASTER}/"))
+    for file in files:
+        _check_file(file, table)
+    return DatasetFolder(folder, manifest, table, files)
+
+
+def _check_file(path: Path, table: Table) -> None:
+    schema = _parquet(path).schema_arrow
+    written = json.loads((schema.metadata or {}).get(SCHEMA_KEY, b"{}"))
+    if written.get("table") != table.name or written.get("version") != table.version:
+        raise SchemaError(
+            expected=f"{path} to be a {table.name} table, version {table.version}",
+            found=f"{written.get('table', 'no table name')}, version {written.get('version', 'unknown')}",
+            action="build the dataset again with this version of meta-spliceai",
+        )
+    missing = [name for name in table.names if name not in schema.names]
+    extra = [name for name in schema.names if name not in set(table.names)]
+    if missing or extra:
+        found = [f"missing {first_few(missing)}"] * bool(missing) + [f"not declared {first_few(extra)}"] * bool(extra)
+        raise SchemaError(
+            expected=f"the {len(table.names)} columns of a {table.name} table in {path}",
+            found="; ".join(found),
+            action="build the dataset again; docs/reference/schema.md lists the columns",
+        )
+
+
+def _parquet(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        expected=f"a readable Parquet file {path}",
+        found=str(error).splitlines()[0],
+        action="run the same build command again with --verify; only the damaged batch is made again",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """The rows of a dataset, in the order of its files.
+
+    Parameters
+    ----------
+    keys
+        gene_id, chrom, strand, position (1-based) of all n rows.
+    donor_score, acceptor_score
+        The base model's, shape (n,).
+    is_donor, is_acceptor
+        The truth, shape (n,).
+    weight
+        Bases each row stands for, shape (n,).
+    gated
+        Ascending numbers of the m rows that have features, shape (m,).
+    names, features
+        Feature names, and their values, shape (m, len(names)); NaN where a nullable feature is missing.
+    """
+
+    keys: pl.DataFrame
+    donor_score: Floats
+    acceptor_score: Floats
+    is_donor: BoolArray
+    is_acceptor: BoolArray
+    weight: npt.NDArray[np.float64]
+    gated: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    features: Floats
+
+    def score(self, channel: str) -> Floats:
+        """The base model's score of 'donor' or 'acceptor'."""
+        return self.donor_score if channel == "donor" else self.acceptor_score
+
+    def truth(self, channel: str) -> BoolArray:
+        """Whether a row is a true 'donor' or 'acceptor'."""
+        return self.is_donor if channel == "donor" else self.is_acceptor
+
+    def columns(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Places of the named features."""
+        place = {name: number for number, name in enumerate(self.names)}
+        return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame, gate: float) -> TrainingRows:
+    """Load the rows of a dataset; the feature matrix is filled row group by row group and never copied.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    names
+        Feature columns to load.
+    genes
+        The dataset's genes: chrom, strand, start, end (1-based, both included).
+    gate
+        Rows with a donor or acceptor score of at least this get features.
+
+    Raises
+    ------
+    SchemaError
+        Values that the schema does not allow, such as NaN, infinite or missing features.
+    StoreError
+        A file cannot be read.
+    """
+    light = pl.concat([frame for _, _, frame in _frames(dataset, _LIGHT)])
+    donor, acceptor = (light[f"{channel}_score"].to_numpy() for channel in ("donor", "acceptor"))
+    passes = np.maximum(donor, acceptor) >= np.float32(gate)
+    matrix = np.empty((int(passes.sum()), len(names)), dtype=np.float32)
+    row = filled = 0
+    for _, _, frame in _frames(dataset, names):
+        kept = frame.filter(pl.Series(passes[row : row + frame.height]))
+        matrix[filled : filled + kept.height] = kept.cast(pl.Float32).to_numpy()
+        row += frame.height
+        filled += kept.height
+    return TrainingRows(
+        keys=light.select("gene_id", "chrom", "strand", "position"),
+        donor_score=donor,
+        acceptor_score=acceptor,
+        is_donor=light["is_donor"].to_numpy(),
+        is_acceptor=light["is_acceptor"].to_numpy(),
+        weight=1.0 / light["inclusion_probability"].to_numpy() / genes_at(light, genes),
+        gated=np.flatnonzero(passes),
+        names=tuple(names),
+        features=matrix,
+    )
+
+
+def _frames(dataset: DatasetFolder, names: Sequence[str]) -> Iterator[tuple[Path, int, pl.DataFrame]]:
+    """Some columns of each row group, checked against the schema, in order."""
+    wanted = set(names)
+    declared = {column.name: column for column in dataset.table if column.name in wanted}
+    table = Table(dataset.table.name, dataset.table.version, "", tuple(declared[name] for name in names))
+    for path in dataset.files:
+        file = _parquet(path)
+        for group in range(file.num_row_groups):
+            try:
+                frame: Any = pl.from_arrow(file.read_row_group(group, columns=list(names)))
+            except (OSError, pa.ArrowException) as error:
+                raise _unreadable(path, error) from error
+            yield path, group, check_frame(frame.select(names), table, source=path.name)
+
+
+def genes_at(rows: pl.DataFrame, genes: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """How many of the genes hold each row's base on its strand, shape (n,).
+
+    Parameters
+    ----------
+    rows
+        chrom, strand, position (1-based).
+    genes
+        chrom, strand, start, end (1-based, both included).
+    """
+    count = np.zeros(rows.height, dtype=np.int64)
+    places = rows.select("chrom", "strand", "position").with_row_index("row")
+    bodies = genes.group_by("chrom", "strand").agg(pl.col("start").sort(), pl.col("end").sort())
+    for chrom, strand, starts, ends in bodies.iter_rows():
+        here = places.filter((pl.col("chrom") == chrom) & (pl.col("strand") == strand))
+        position = here["position"].to_numpy()
+        begun = np.searchsorted(np.asarray(starts), position, side="right")
+        ended = np.searchsorted(np.asarray(ends), position, side="left")
+        count[here["row"].to_numpy()] = begun - ended
+    if (count == 0).any():
+        row = rows.row(int(np.flatnonzero(count == 0)[0]), named=True)
+        raise SchemaError(
+            expected="every row of the dataset inside the body of one of its genes",
+            found=f"{row['chrom']}:{row['position']}({row['strand']}) lies in none",
+            action="give the reference that the dataset was built with",
+        )
+    return count

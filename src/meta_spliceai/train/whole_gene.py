@@ -1,0 +1,206 @@
+"""Every base of genes, scored in tiles.
+
+The bodies of the genes are merged on each strand, so that each base is scored once. A tile is read with `REACH` bases on
+either side; features are computed, by the function that computed the training rows, only for the few bases that reach
+the gate, and everywhere else the base model's score stands. Memory is bounded by the tile and by one gene's ranks.
+
+A model that is conditioned on the gene sees a base once from each of the genes given whose body holds it; the margin is
+the mean over these views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from meta_spliceai.basepass.artifacts import Artifacts
+from meta_spliceai.features.assemble import GeneView, compute_features, needs_gene
+from meta_spliceai.features.gene import GeneFacts, score_ranks
+from meta_spliceai.features.stretch import Stretch
+from meta_spliceai.formats.fasta import Genome
+from meta_spliceai.genome.coordinates import STRANDS, Interval, merge_spans
+from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.schema.features import REACH
+from meta_spliceai.train.residual import Ensemble, base_margin
+
+Floats = npt.NDArray[np.float32]
+Index = npt.NDArray[np.int64]
+
+TILE = 200_000
+"""Bases scored at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The bases of a tile that a model corrects: 0-based `at` into the tile, ascending, and their margins (logits)."""
+
+    at: Index
+    margin: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Consecutive bases of one strand in ascending genomic order.
+
+    Parameters
+    ----------
+    interval
+        Where they are.
+    genes
+        Rows of the genes given that lie on them, as dictionaries of `GENE_TABLE`.
+    base
+        The base model's scores by site type, each of shape (interval.length,).
+    corrected
+        By model name, then site type.
+    """
+
+    interval: Interval
+    genes: tuple[Mapping[str, object], ...]
+    base: Mapping[str, Floats]
+    corrected: Mapping[str, Mapping[str, Corrected]]
+
+
+def tiles_of(genes: pl.DataFrame, size: int = TILE) -> Iterator[tuple[Interval, pl.DataFrame]]:
+    """The merged bodies of genes in tiles, with the genes on each.
+
+    Parameters
+    ----------
+    genes
+        Rows of `GENE_TABLE` in reference order.
+    size
+        Bases of a tile at most.
+    """
+    for (chrom,), on_chrom in genes.group_by("chrom", maintain_order=True):
+        for strand in STRANDS:
+            here = on_chrom.filter(pl.col("strand") == strand)
+            starts, ends = merge_spans(here["start"].to_numpy() - 1, here["end"].to_numpy())
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+                for first in range(start, end, size):
+                    last = min(first + size, end)
+                    yield (
+                        Interval(str(chrom), first, last, strand),
+                        here.filter((pl.col("start") <= last) & (pl.col("end") > first)),
+                    )
+
+
+def score_tiles(
+    genes: pl.DataFrame,
+    artifacts: Artifacts,
+    genome: Genome,
+    models: Mapping[str, Ensemble],
+    *,
+    tile_size: int = TILE,
+) -> Iterator[Tile]:
+    """Score every base of genes, once.
+
+    Parameters
+    ----------
+    genes
+        Rows of `GENE_TABLE` in reference order.
+    artifacts, genome
+        Scores and sequence of the genes and the flanks.
+    models
+        The models to apply, by name.
+    tile_size
+        Bases of a tile at most; changes no score.
+
+    Raises
+    ------
+    StoreError
+        A base was not scored by the base pass.
+    """
+    ranks = _Ranks(artifacts)
+    for interval, on_tile in tiles_of(genes, tile_size):
+        rows = tuple(on_tile.iter_rows(named=True))
+        ranks.keep_only([row["gene_id"] for row in rows])
+        stretch = artifacts.stretch(genome, interval, REACH)
+        forward = interval.strand == "+"
+        inner = stretch.part(REACH, REACH + interval.length)
+        base = {channel: getattr(inner, channel)[:: 1 if forward else -1] for channel in SITE_TYPES}
+        yield Tile(interval, rows, base, _Corrector(stretch, interval, rows, ranks).corrected(models))
+
+
+class _Ranks:
+    """Ranks of all bases of the genes on the current tile, among the scores of their own gene body."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._artifacts = artifacts
+        self._held: dict[str, tuple[Floats, Floats]] = {}
+
+    def keep_only(self, gene_ids: Sequence[str]) -> None:
+        """Forget the other genes."""
+        self._held = {gene_id: held for gene_id, held in self._held.items() if gene_id in gene_ids}
+
+    def view(self, gene: Mapping[str, object], position: Index) -> GeneView:
+        """The bases at 1-based positions inside the gene body, as seen from the gene."""
+        facts = GeneFacts.of_row(gene)
+        gene_id, body = str(gene["gene_id"]), facts.body
+        if gene_id not in self._held:
+            scores = self._artifacts.scores(body.chrom, body.strand, body.start, body.end)
+            self._held[gene_id] = (score_ranks(scores.donor), score_ranks(scores.acceptor))
+        donor, acceptor = self._held[gene_id]
+        at = position - 1 - body.start
+        return GeneView(facts, position, donor[at], acceptor[at])
+
+
+class _Corrector:
+    """Applies models to the bases of one tile that reach a gate; rows are those bases in the direction of transcription."""
+
+    def __init__(
+        self, stretch: Stretch, interval: Interval, genes: Sequence[Mapping[str, object]], ranks: _Ranks
+    ) -> None:
+        self._stretch, self._interval, self._genes, self._ranks = stretch, interval, genes, ranks
+
+    def corrected(self, models: Mapping[str, Ensemble]) -> dict[str, dict[str, Corrected]]:
+        """By model name, then site type."""
+        if not models:
+            return {}
+        gate = min(model.gate for model in models.values())
+        inner = self._stretch.part(REACH, REACH + self._interval.length)
+        index = REACH + np.flatnonzero(np.maximum(inner.donor, inner.acceptor) >= np.float32(gate))
+        blind = sorted({name for model in models.values() for name in model.features if not needs_gene([name])})
+        shared = dict(zip(blind, compute_features(blind, self._stretch, index).T, strict=True))
+        return {name: self._by_channel(model, index, shared) for name, model in models.items()}
+
+    def _by_channel(self, model: Ensemble, index: Index, shared: Mapping[str, Floats]) -> dict[str, Corrected]:
+        at = index - REACH if self._interval.strand == "+" else self._interval.length - 1 - (index - REACH)
+        views = list(self._views(model, index, self._interval.start + 1 + at, shared))
+        found = {}
+        for channel in SITE_TYPES:
+            scores = getattr(self._stretch, channel)[index]
+            own = base_margin(scores)
+            total, seen = np.zeros(index.size), np.zeros(index.size)
+            for rows, matrix in views:
+                passing = scores[rows] >= np.float32(model.gate)
+                total[rows[passing]] += model.margin(channel, matrix[passing], own[rows[passing]])
+                seen[rows[passing]] += 1
+            rows = np.flatnonzero(seen)
+            rows = rows[np.argsort(at[rows])]
+            found[channel] = Corrected(at[rows], (total[rows] / seen[rows]).astype(np.float32))
+        return found
+
+    def _views(
+        self, model: Ensemble, index: Index, position: Index, shared: Mapping[str, Floats]
+    ) -> Iterator[tuple[Index, Floats]]:
+        """Rows and their features, once for all of them, or once for each gene where the model is conditioned on it."""
+        if not needs_gene(model.features):
+            yield np.arange(index.size), _stacked([shared[name] for name in model.features], index.size)
+            return
+        own = [name for name in model.features if needs_gene([name])]
+        for gene in self._genes:
+            rows = np.flatnonzero((position >= gene["start"]) & (position <= gene["end"]))
+            view = self._ranks.view(gene, position[rows])
+            of_gene = dict(zip(own, compute_features(own, self._stretch, index[rows], view).T, strict=True))
+            columns = [of_gene[name] if name in of_gene else shared[name][rows] for name in model.features]
+            yield rows, _stacked(columns, rows.size)
+
+
+def _stacked(columns: Sequence[Floats], rows: int) -> Floats:
+    matrix = np.empty((rows, len(columns)), dtype=np.float32)
+    for place, values in enumerate(columns):
+        matrix[:, place] = values
+    return matrix
