@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta_spliceai.errors import SchemaError, StoreError
+from meta_spliceai.errors import DiskFullError, SchemaError, StoreError
 from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.describe import as_json
 from meta_spliceai.schema.tables import dataset_table
@@ -126,6 +127,21 @@ def test_an_error_between_frames_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="half way"), TableWriter(tmp_path / "a.parquet", TABLE) as writer:
         writer.append(toy(10))
         raise RuntimeError("half way")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("limit", "rows"), [(200, 49), (30_000, 20_000)], ids=["while closing", "while appending"])
+def test_a_full_disk_leaves_nothing_whenever_it_is_noticed(
+    tmp_path: Path, small_groups: int, limit: int, rows: int
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(DiskFullError, match="room to write"), TableWriter(tmp_path / "a.parquet", TABLE) as writer:
+            for piece in toy(rows).iter_slices(30):
+                writer.append(piece)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
 
 

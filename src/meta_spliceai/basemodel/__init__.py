@@ -2,7 +2,8 @@
 
 protocol         what every base model is and gives
 registry         a name -> a base model, shipped or plugged in
-spliceai         SpliceAI's network, and its weights read from the files its authors publish
+network          the residual network of the SpliceAI family, as numbers
+spliceai         SpliceAI's weights, read from the files its authors publish, and the model made of them
 windows          covering a long sequence with windows of a few fixed lengths
-openvino_engine  running the network on the CPU
+openvino_engine  running an ensemble of networks on the CPU
 """

@@ -1,8 +1,10 @@
-"""A SpliceAI-shaped network as plain numbers, whatever file it came from and whatever executes it.
+"""The dilated residual network of the SpliceAI family (Jaganathan et al. 2019), as folded weights.
 
-The architecture (Jaganathan et al. 2019) is a stem, sixteen residual units of two dilated convolutions, and skip
-connections summed before the output. Convolutions are *valid*: each layer gives only the bases it has full context for,
-so no base is computed from padding, and the network turns `length + context` bases into `length`.
+    one-hot ─ stem ─┬─ group of blocks ─┬─ group of blocks ─┬─ …
+                    └─ projection       └─ projection       └─ projection ─►  sum + bias ─ softmax
+
+A block is x + second(relu(first(relu(scale * x + shift)))). No convolution is padded: what a block loses on both sides
+is cut off x as well, so the result is that of the padded network where the padding has no influence, for less work.
 """
 
 from __future__ import annotations
@@ -12,47 +14,40 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+FloatArray = npt.NDArray[np.float32]
+
+NEITHER, ACCEPTOR, DONOR = 0, 1, 2
+"""Channels of the network's output; only the engines know these numbers."""
+N_CHANNELS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A convolution: kernel of shape (outputs, inputs, width), bias of shape (outputs,), and dilation."""
+    """A cross-correlation along the sequence: `kernel` of shape (taps, inputs, outputs), `bias` of shape (outputs,)."""
 
-    kernel: Array
-    bias: Array
+    kernel: FloatArray
+    bias: FloatArray
     dilation: int = 1
 
     @property
-    def reach(self) -> int:
-        """Bases it needs on each side."""
-        return int(self.kernel.shape[2] - 1) * self.dilation // 2
+    def context(self) -> int:
+        """Positions lost on both sides together."""
+        return (self.kernel.shape[0] - 1) * self.dilation
 
 
 @dataclass(frozen=True, slots=True)
-class ResidualUnit:
-    """scale and shift, rectify, convolve, rectify, convolve, add the input; the second normalisation is folded in.
+class Block:
+    """A residual block; the normalisation between its convolutions is folded into the first one."""
 
-    Parameters
-    ----------
-    scale, shift
-        The first batch normalisation, each of shape (channels,).
-    first, second
-        The convolutions.
-    negative_slope
-        Of the rectifier: 0 for ReLU.
-    """
-
-    scale: Array
-    shift: Array
+    scale: FloatArray
+    shift: FloatArray
     first: Convolution
     second: Convolution
-    negative_slope: float = 0.0
 
     @property
-    def reach(self) -> int:
-        """Bases it needs on each side."""
-        return self.first.reach + self.second.reach
+    def context(self) -> int:
+        """Positions lost on both sides together."""
+        return self.first.context + self.second.context
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,40 +56,35 @@ class Network:
 
     Parameters
     ----------
-    stem, first_skip
-        Convolutions of width 1.
+    stem
+        One tap, 4 inputs (A, C, G, T; all zero for an unknown base).
     groups
-        Residual units and the skip convolution after each group.
-    head
-        Convolution of width 1 to the three channels neither, acceptor, donor, before the softmax.
+        Blocks between two projections.
+    projections
+        One per group and one for the stem's output, each of shape (filters, N_CHANNELS): the skip convolutions times
+        the output layer, which is exact because nothing non-linear lies between them.
+    bias
+        Of the sum of the projections, shape (N_CHANNELS,).
     """
 
     stem: Convolution
-    first_skip: Convolution
-    groups: tuple[tuple[tuple[ResidualUnit, ...], Convolution], ...]
-    head: Convolution
+    groups: tuple[tuple[Block, ...], ...]
+    projections: tuple[FloatArray, ...]
+    bias: FloatArray
 
     @property
-    def reach(self) -> int:
-        """Bases the network needs on each side of an output."""
-        return sum(unit.reach for units, _ in self.groups for unit in units)
+    def context(self) -> int:
+        """Bases around a scored base that its scores depend on, half of them on each side."""
+        return sum(block.context for group in self.groups for block in group)
 
-
-def folded(
-    kernel: npt.NDArray[np.float64],
-    bias: npt.NDArray[np.float64],
-    scale: npt.NDArray[np.float64],
-    shift: npt.NDArray[np.float64],
-    dilation: int,
-) -> Convolution:
-    """A convolution followed by scale and shift, as one convolution; folded in float64.
-
-    Parameters
-    ----------
-    kernel
-        Shape (width, inputs, outputs), as Keras stores it.
-    """
-    both = np.transpose(kernel * scale, (2, 1, 0))
-    return Convolution(
-        np.ascontiguousarray(both, dtype=np.float32), (bias * scale + shift).astype(np.float32), dilation
-    )
+    @property
+    def mean_halo(self) -> int:
+        """Positions computed beyond the wanted ones, averaged over the multiplications: what a window costs extra."""
+        left = self.context
+        work = extra = 0
+        for block in (block for group in self.groups for block in group):
+            for convolution in (block.first, block.second):
+                left -= convolution.context
+                work += convolution.kernel.size
+                extra += convolution.kernel.size * left
+        return round(extra / work)

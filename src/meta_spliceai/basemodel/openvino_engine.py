@@ -1,195 +1,196 @@
-"""An ensemble of networks on the CPU through OpenVINO, in exact float32.
+"""Running an ensemble of networks on the CPU with OpenVINO, in exact fp32.
 
-Shapes are static, because OpenVINO is a hundred times slower with dynamic ones: a few window sizes are compiled when they
-are first needed, and a sequence of any length is covered by them. Every output base sees its whole context, so the cover
-never shows in the scores; they come out bit for bit the same for any window size, offset and number of threads.
+All members are branches of one graph, from the codes of the bases to the mean and the spread of their probabilities.
+The graph is compiled once per window length, when that length is first needed.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.basemodel.network import Convolution, Network, ResidualUnit
-from meta_spliceai.basemodel.protocol import Scores
-from meta_spliceai.errors import ModelError
+from meta_spliceai.basemodel.network import ACCEPTOR, DONOR, Block, Convolution, Network
+from meta_spliceai.basemodel.protocol import ScoreArray, Scores
+from meta_spliceai.basemodel.windows import WINDOWS, plan_windows
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 
-Values = npt.NDArray[np.float32]
-
-WINDOWS = (2_500, 5_000, 10_000, 20_000, 35_000, 50_000)
-"""Output bases per window. Longer ones gain nothing and take memory; shorter ones repeat too much context."""
-
-_CONTEXT_COST = 5_000
-"""What the context of a window costs, in output bases, measured from 5,000 to 50,000; only the choice of windows depends on it."""
-
-_ONE_HOT = np.concatenate([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.float32)])
-_ACCEPTOR, _DONOR = 1, 2
-"""Output channels of the network, in SpliceAI's order; they leave this module by name only."""
+_TELEMETRY = "openvino_telemetry"
+_ONE_HOT = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.float32)])
+_AXIS_CHANNEL, _AXIS_POSITION = 1, 3
 
 
-@lru_cache(maxsize=4096)
-def _cheapest(units: int) -> tuple[int, tuple[int, ...]]:
-    """Cost and windows, largest first, of the cheapest cover of `units` times the smallest window."""
-    if units <= 0:
-        return 0, ()
-    options = []
-    for window in WINDOWS:
-        cost, rest = _cheapest(units - window // WINDOWS[0])
-        options.append((cost + window + _CONTEXT_COST, (window, *rest)))
-    return min(options, key=lambda option: (option[0], len(option[1])))
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Make `openvino_telemetry` look absent.
+
+    Importing OpenVINO imports its model converter, which reports the import to a statistics service and writes an
+    identifier into the user's home, unless the user has opted out or that package is absent; no setting turns it off.
+    """
+    if _TELEMETRY in sys.modules:
+        yield
+        return
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
 
 
-def plan_windows(length: int) -> list[tuple[int, int]]:
-    """Windows that cover `length` bases: (first base, window size), back to back; the last may reach beyond the end."""
-    largest = WINDOWS[-1]
-    whole = max(0, length // largest - 1)
-    rest = -(-(length - whole * largest) // WINDOWS[0])
-    sizes = [largest] * whole + sorted(_cheapest(rest)[1], reverse=True)
-    return [(sum(sizes[:place]), size) for place, size in enumerate(sizes)]
+def _openvino() -> ModuleType:
+    with _without_telemetry():
+        import openvino
+        import openvino.opset13
+    return openvino
 
 
-class OpenVinoEngine:
-    """Scores sequences with the mean of several networks.
+class OpenVINOEngine:
+    """Scores sequences of any length with an ensemble of networks.
 
     Parameters
     ----------
     networks
-        The members of the ensemble.
-    context
-        Bases each needs besides the one it scores.
+        The members, all with the same context.
     threads
-        CPU threads; default: all cores.
+        Threads to compute with; all of the machine's by default. The scores do not depend on it.
+    windows
+        Lengths to compile for; see `windows.plan_windows`.
     """
 
-    def __init__(self, networks: Sequence[Network], context: int, *, threads: int | None = None) -> None:
-        self._networks, self._context, self._threads = tuple(networks), context, threads
+    def __init__(
+        self, networks: Sequence[Network], *, threads: int | None = None, windows: tuple[int, ...] = WINDOWS
+    ) -> None:
+        self._networks = tuple(networks)
+        self._context = self._networks[0].context
+        self._halo = self._networks[0].mean_halo
+        self._windows = windows
+        self._openvino = _openvino()
+        self._core = self._openvino.Core()
+        self._options = _options(threads)
         self._requests: dict[int, Any] = {}
-        self._unknown: Values | None = None
+        self._unknown: npt.NDArray[np.float32] | None = None
 
     def score(self, codes: Codes) -> Scores:
-        """Scores of the inner bases of `codes`, uint8 of shape (length + context,); see `BaseModel.score`."""
+        """Scores of the inner bases; `codes` is uint8 of shape (n + context,), see `BaseModel.score`."""
         length = codes.size - self._context
-        if codes.dtype != np.uint8 or codes.ndim != 1 or length < 1 or int(codes.max()) > UNKNOWN:
-            raise ModelError(
-                expected=f"base codes 0 to {UNKNOWN} as uint8, more than {self._context} of them",
-                found=f"{codes.dtype} of shape {codes.shape}",
-                action="encode the sequence with meta_spliceai.genome.sequences.encode",
-            )
-        out = np.empty((3, length), dtype=np.float32)
-        for start, window in plan_windows(length):
-            piece = codes[start : start + window + self._context]
-            kept = min(window, length - start)
-            out[:, start : start + kept] = self._window(piece, window)[:, :kept]
-        return Scores(out[0], out[1], out[2])
+        scores = np.empty((3, length), dtype=np.float32)
+        for start, window in plan_windows(length, windows=self._windows, halo=self._halo):
+            end = min(start + window, length)
+            scores[:, start:end] = self._window_scores(codes[start : end + self._context], window)[:, : end - start]
+        donor, acceptor, spread = scores
+        return Scores(donor, acceptor, spread)
 
-    def _window(self, codes: Codes, window: int) -> Values:
-        """Donor, acceptor and spread of one window, shape (3, window); a piece that is too short is filled up with N."""
-        if not (codes != UNKNOWN).any():
-            return self._constant()
-        full = np.full(window + self._context, UNKNOWN, dtype=np.uint8)
-        full[: codes.size] = codes
-        return self._infer(full, window)
+    def _window_scores(self, codes: Codes, window: int) -> npt.NDArray[np.float32]:
+        """Donor, acceptor and spread, shape (3, window) or (3, 1); what lies beyond `codes` counts as unknown."""
+        if codes.min() == UNKNOWN:
+            return self._unknown_scores()
+        padded = np.full(window + self._context, UNKNOWN, dtype=np.uint8)
+        padded[: codes.size] = codes
+        return self._infer(padded, window)
 
-    def _constant(self) -> Values:
-        """What a base scores that knows nothing, shape (3, 1): stretches of N cost nothing."""
+    def _unknown_scores(self) -> npt.NDArray[np.float32]:
+        """Scores of a base in nothing but unknown bases, shape (3, 1); computed once."""
         if self._unknown is None:
-            smallest = WINDOWS[0]
-            codes = np.full(smallest + self._context, UNKNOWN, dtype=np.uint8)
-            self._unknown = self._infer(codes, smallest)[:, :1]
+            window = min(self._windows)
+            self._unknown = self._infer(np.full(window + self._context, UNKNOWN, dtype=np.uint8), window)[:, :1].copy()
         return self._unknown
 
-    def _infer(self, codes: Codes, window: int) -> Values:
-        request = self._request(window)
-        one_hot = np.ascontiguousarray(_ONE_HOT[codes].T)[None, :, None, :]
-        request.infer([one_hot])
-        members = np.stack(
-            [request.get_output_tensor(place).data[0, :, 0, :] for place in range(len(self._networks))]
-        ).astype(np.float64)
-        splice = members[:, _DONOR] + members[:, _ACCEPTOR]
-        scores = np.stack([members[:, _DONOR].mean(axis=0), members[:, _ACCEPTOR].mean(axis=0), splice.std(axis=0)])
-        clipped: Values = np.clip(scores, 0.0, 1.0).astype(np.float32)
-        return clipped
-
-    def _request(self, window: int) -> Any:
-        if window not in self._requests:
-            openvino = import_openvino()
-            options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-            if self._threads is not None:
-                options["INFERENCE_NUM_THREADS"] = self._threads
-            graph = _graph(self._networks, window + self._context)
-            self._requests[window] = openvino.Core().compile_model(graph, "CPU", options).create_infer_request()
-        return self._requests[window]
+    def _infer(self, codes: Codes, window: int) -> npt.NDArray[np.float32]:
+        request = self._requests.get(window)
+        if request is None:
+            graph = _EnsembleGraph(self._openvino, window + self._context).model(self._networks)
+            request = self._core.compile_model(graph, "CPU", self._options).create_infer_request()
+            self._requests[window] = request
+        result: npt.NDArray[np.float32] = request.infer([codes], share_inputs=True, share_outputs=True)[0]
+        return result
 
 
-def import_openvino() -> Any:
-    """Import OpenVINO with its telemetry replaced by the empty stand-in that OpenVINO itself falls back to.
-
-    OpenVINO's Python package imports a telemetry package that may report the use of its conversion tools. Those are not
-    used here; hiding the package during the import makes sure that nothing can be sent.
-    """
-    if "openvino" not in sys.modules and "openvino_telemetry" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-        try:
-            import openvino
-        finally:
-            del sys.modules["openvino_telemetry"]
-    import openvino
-    import openvino.opset13
-
-    return openvino
+def _options(threads: int | None) -> dict[str, object]:
+    options: dict[str, object] = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        # Pinned threads of two worker processes would sit on the same cores.
+        "ENABLE_CPU_PINNING": False,
+    }
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
+    return options
 
 
-def _graph(networks: Sequence[Network], bases: int) -> Any:
-    """The OpenVINO model: one-hot input of shape (1, 4, 1, bases), one softmax output (1, 3, 1, length) per network."""
-    openvino = import_openvino()
-    ops = openvino.opset13
-    one_hot = ops.parameter([1, 4, 1, bases], np.float32)
-    outputs = [ops.result(ops.softmax(_logits(ops, network, one_hot), 1)) for network in networks]
-    return openvino.Model(outputs, [one_hot], "ensemble")
+class _EnsembleGraph:
+    """Builds the graph for one input length. Tensors are (1, channels, 1, positions): the library is a little faster with
+    convolutions in two dimensions of which one is empty than in one."""
 
+    def __init__(self, openvino: ModuleType, length: int) -> None:
+        self._openvino = openvino
+        self._op = openvino.opset13
+        self._length = length
 
-def _logits(ops: Any, network: Network, one_hot: Any) -> Any:
-    x = _convolved(ops, one_hot, network.stem)
-    left = network.reach
-    total = _cropped(ops, _convolved(ops, x, network.first_skip), left)
-    for units, skip in network.groups:
-        for unit in units:
-            x = _residual(ops, x, unit)
-            left -= unit.reach
-        total = ops.add(total, _cropped(ops, _convolved(ops, x, skip), left))
-    return _convolved(ops, total, network.head)
+    def model(self, networks: Sequence[Network]) -> Any:
+        """From codes (uint8, shape (length,)) to donor, acceptor and spread (float32, shape (3, positions))."""
+        op = self._op
+        codes = op.parameter([self._length], np.uint8)
+        one_hot = op.gather(self._constant(_ONE_HOT), op.convert(codes, "i32"), op.constant(np.int64(0)))
+        bases = op.transpose(
+            op.reshape(one_hot, op.constant(np.array([1, 1, self._length, 4])), special_zero=False),
+            op.constant(np.array([0, 3, 1, 2])),
+        )
+        members = op.concat([self._probabilities(bases, network) for network in networks], 0)
+        return self._openvino.Model([self._summary(members)], [codes])
 
+    def _summary(self, members: Any) -> Any:
+        """Mean donor and acceptor and the standard deviation of their sum, from (members, channels, 1, positions)."""
+        op = self._op
+        over_members, over_channels = op.constant(np.array([0])), op.constant(np.array([_AXIS_CHANNEL]))
+        sites = op.gather(members, op.constant(np.array([DONOR, ACCEPTOR])), op.constant(np.int64(_AXIS_CHANNEL)))
+        mean = op.reduce_mean(sites, over_members, True)
+        either = op.reduce_sum(sites, over_channels, True)
+        deviation = op.subtract(either, op.reduce_mean(either, over_members, True))
+        spread = op.sqrt(op.reduce_mean(op.multiply(deviation, deviation), over_members, True))
+        return op.squeeze(op.concat([mean, spread], _AXIS_CHANNEL), op.constant(np.array([0, 2])))
 
-def _residual(ops: Any, x: Any, unit: ResidualUnit) -> Any:
-    h = ops.add(ops.multiply(x, _per_channel(ops, unit.scale)), _per_channel(ops, unit.shift))
-    h = _convolved(ops, _rectified(ops, h, unit.negative_slope), unit.first)
-    h = _convolved(ops, _rectified(ops, h, unit.negative_slope), unit.second)
-    return ops.add(h, _cropped(ops, x, unit.reach))
+    def _probabilities(self, bases: Any, network: Network) -> Any:
+        op = self._op
+        left = network.context
+        x = self._convolved(bases, network.stem)
+        logits = self._projected(self._cropped(x, left), network.projections[0])
+        for group, projection in zip(network.groups, network.projections[1:], strict=True):
+            for block in group:
+                x = self._block(x, block)
+                left -= block.context
+            logits = op.add(logits, self._projected(self._cropped(x, left), projection))
+        return op.softmax(op.add(logits, self._per_channel(network.bias)), _AXIS_CHANNEL)
 
+    def _block(self, x: Any, block: Block) -> Any:
+        op = self._op
+        normalised = op.add(op.multiply(x, self._per_channel(block.scale)), self._per_channel(block.shift))
+        inner = op.relu(self._convolved(op.relu(normalised), block.first))
+        return op.add(self._convolved(inner, block.second), self._cropped(x, block.context))
 
-def _rectified(ops: Any, x: Any, negative_slope: float) -> Any:
-    return ops.prelu(x, ops.constant(np.float32(negative_slope))) if negative_slope else ops.relu(x)
+    def _convolved(self, x: Any, convolution: Convolution) -> Any:
+        filters = np.transpose(convolution.kernel, (2, 1, 0))[:, :, None, :]
+        product = self._op.convolution(x, self._constant(filters), [1, 1], [0, 0], [0, 0], [1, convolution.dilation])
+        return self._op.add(product, self._per_channel(convolution.bias))
 
+    def _projected(self, x: Any, projection: npt.NDArray[np.float32]) -> Any:
+        return self._op.convolution(x, self._constant(projection.T[:, :, None, None]), [1, 1], [0, 0], [0, 0], [1, 1])
 
-def _convolved(ops: Any, x: Any, layer: Convolution) -> Any:
-    # A convolution over (1, bases) is twice as fast in OpenVINO's CPU plug-in as one over (bases,).
-    kernel = ops.constant(np.ascontiguousarray(layer.kernel[:, :, None, :]))
-    return ops.add(
-        ops.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, layer.dilation]), _per_channel(ops, layer.bias)
-    )
+    def _cropped(self, x: Any, positions: int) -> Any:
+        """`x` without half of `positions` on each side."""
+        if positions == 0:
+            return x
+        start, stop, step, axis = (
+            self._op.constant(np.array([value])) for value in (positions // 2, -positions // 2, 1, _AXIS_POSITION)
+        )
+        return self._op.slice(x, start, stop, step, axis)
 
+    def _per_channel(self, values: npt.NDArray[np.float32]) -> Any:
+        return self._constant(values.reshape(1, -1, 1, 1))
 
-def _per_channel(ops: Any, values: Values) -> Any:
-    return ops.constant(values[None, :, None, None])
-
-
-def _cropped(ops: Any, x: Any, bases: int) -> Any:
-    if bases == 0:
-        return x
-    return ops.slice(x, np.array([bases]), np.array([-bases]), np.array([1]), np.array([3]))
+    def _constant(self, values: npt.NDArray[np.float32]) -> Any:
+        return self._op.constant(np.ascontiguousarray(values, dtype=np.float32))

@@ -1,204 +1,203 @@
-"""SpliceAI-10k: five networks from the weight files inside the package `spliceai` 1.3.1.
+"""SpliceAI-10k: five networks whose weights are read from the HDF5 files of the PyPI package `spliceai`.
 
-Only the files are read; the package's code is never imported, nor Keras, nor TensorFlow. Layers are numbered by Keras in
-the order in which they were made, which fixes the names used below.
+Neither that package nor Keras nor TensorFlow is imported. The files were written by Keras 2.0.5; its layers are numbered
+in the order of their creation: the stem, the stem's skip, then per group eight convolutions and the group's skip, and
+the output layer last.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.basemodel.network import Convolution, Network, ResidualUnit, folded
-from meta_spliceai.basemodel.openvino_engine import OpenVinoEngine
-from meta_spliceai.basemodel.protocol import BaseModelInfo, Scores
-from meta_spliceai.errors import ModelError
+from meta_spliceai.basemodel.network import N_CHANNELS, Block, Convolution, Network
+from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine
+from meta_spliceai.basemodel.protocol import BaseModelInfo, Scores, check_codes
+from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.genome.sequences import Codes
-from meta_spliceai.store.fingerprint import file_sha256
 
 NAME = "spliceai"
-CONTEXT = 10_000
+LICENCE = "SpliceAI weights: CC BY-NC 4.0, code: PolyForm Strict 1.0.0; non-commercial use only"
+WEIGHT_FILES = tuple(f"spliceai{member}.h5" for member in range(1, 6))
+TRAINING_CHROMOSOMES = ("2", "4", "6", "8", *(str(number) for number in range(10, 23)), "X", "Y")
 
-_UNITS = tuple(zip((11,) * 8 + (21,) * 4 + (41,) * 4, (1,) * 4 + (4,) * 4 + (10,) * 4 + (25,) * 4, strict=True))
-_UNITS_PER_GROUP = 4
-_CHANNELS = 32
-_BATCH_NORM_EPSILON = 1e-3
-_FILES = tuple(f"spliceai{number}.h5" for number in range(1, 6))
-
-TRAINING_CHROMOSOMES = (*(str(number) for number in (2, 4, 6, 8, *range(10, 23))), "X", "Y")
-"""All but 1, 3, 5, 7 and 9, which Jaganathan et al. held out."""
-
-LICENCE = (
-    "SpliceAI weights by Illumina, for non-commercial use (CC BY-NC 4.0; the code is under PolyForm Strict 1.0.0); "
-    "see docs/licences.md"
+_FILTERS = 32
+_BLOCKS_PER_GROUP = 4
+_GROUPS = ((11, 1), (11, 4), (21, 10), (41, 25))
+"""Taps and dilation of the convolutions of each group."""
+_NORMALISATION_EPSILON = 1e-3
+_HOW_TO_INSTALL = (
+    f'install the weights with `pip install "meta-spliceai[spliceai]"` ({LICENCE}), '
+    f"or give the folder that holds {WEIGHT_FILES[0]} to {WEIGHT_FILES[-1]} as weights"
 )
 
-Wide = npt.NDArray[np.float64]
+_Float64Array = npt.NDArray[np.float64]
 
 
 class SpliceAI:
-    """The SpliceAI-10k ensemble.
+    """The ensemble of the five networks behind the base-model protocol."""
+
+    def __init__(self, engine: OpenVINOEngine, info: BaseModelInfo) -> None:
+        self._engine = engine
+        self._info = info
+
+    @property
+    def info(self) -> BaseModelInfo:
+        """Identity of the model."""
+        return self._info
+
+    def score(self, codes: Codes) -> Scores:
+        """Scores of the inner bases; see `BaseModel.score`."""
+        check_codes(codes, self._info)
+        return self._engine.score(codes)
+
+
+def load_spliceai(*, weights: Path | None = None, threads: int | None = None) -> SpliceAI:
+    """Load SpliceAI.
 
     Parameters
     ----------
     weights
-        Folder of `spliceai1.h5` … `spliceai5.h5`; default: inside the installed package `spliceai`.
+        Folder with the five files; by default those of the installed package `spliceai`.
     threads
-        Threads of the engine; default: all cores.
-    """
-
-    def __init__(self, weights: Path | None = None, threads: int | None = None) -> None:
-        files = _weight_files(weights)
-        self._engine = OpenVinoEngine([read_network(path) for path in files], CONTEXT, threads=threads)
-        self._info = BaseModelInfo(
-            name=NAME,
-            training_build="GRCh37",
-            training_chromosomes=TRAINING_CHROMOSOMES,
-            context=CONTEXT,
-            weights_fingerprint=hashlib.sha256("".join(file_sha256(path) for path in files).encode()).hexdigest(),
-            licence=LICENCE,
-        )
-
-    @property
-    def info(self) -> BaseModelInfo:
-        """What the model says about itself."""
-        return self._info
-
-    def score(self, codes: Codes) -> Scores:
-        """Scores of the bases that have 5,000 bases on either side in `codes`."""
-        return self._engine.score(codes)
-
-
-def _weight_files(weights: Path | None) -> list[Path]:
-    folder = weights if weights is not None else _installed_folder()
-    files = [folder / name for name in _FILES]
-    missing = [path.name for path in files if not path.is_file()]
-    if missing:
-        raise ModelError(
-            expected=f"the five SpliceAI weight files in {folder}",
-            found=f"no {', '.join(missing)}",
-            action='give their folder with --weights, or install them: pip install --no-deps "spliceai==1.3.1"',
-        )
-    return files
-
-
-def _installed_folder() -> Path:
-    try:
-        package = importlib.metadata.distribution("spliceai")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ModelError(
-            expected="the SpliceAI weights, which come inside the Python package spliceai 1.3.1",
-            found="it is not installed",
-            action='pip install --no-deps "spliceai==1.3.1" (weights for non-commercial use), or give --weights',
-        ) from error
-    return Path(str(package.locate_file("spliceai/models")))
-
-
-def read_network(path: Path) -> Network:
-    """One network from a Keras weight file.
+        Threads to compute with; all of the machine's by default.
 
     Raises
     ------
     ModelError
-        The file cannot be read, or its layers are not those of SpliceAI-10k.
+        The package is not installed, or a file is missing, unreadable or not one of SpliceAI's.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            layers = {name: _arrays(group) for name, group in file["model_weights"].items() if group.keys()}
-        return _network(layers)
-    except (OSError, KeyError, ValueError, IndexError) as error:
+    networks, weights_fingerprint = read_networks(weight_files(weights))
+    info = BaseModelInfo(
+        name=NAME,
+        training_build="GRCh37",
+        training_chromosomes=TRAINING_CHROMOSOMES,
+        context=networks[0].context,
+        weights_fingerprint=weights_fingerprint,
+        licence=LICENCE,
+    )
+    return SpliceAI(OpenVINOEngine(networks, threads=threads), info)
+
+
+def weight_files(folder: Path | None = None) -> list[Path]:
+    """The five weight files in `folder`, or in the installed package `spliceai`; `ModelError` where one is missing."""
+    if folder is None:
+        try:
+            folder = Path(str(importlib.metadata.distribution(NAME).locate_file(f"{NAME}/models")))
+        except importlib.metadata.PackageNotFoundError as error:
+            raise ModelError("the PyPI package spliceai, which holds the weights", "none", _HOW_TO_INSTALL) from error
+    files = [folder / name for name in WEIGHT_FILES]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
         raise ModelError(
-            expected=f"a SpliceAI-10k weight file {path}",
-            found=f"{type(error).__name__}: {error}",
-            action="install the package spliceai 1.3.1 again, or give another folder with --weights",
-        ) from error
-
-
-def _arrays(group: h5py.Group) -> dict[str, Wide]:
-    found: dict[str, Wide] = {}
-
-    def keep(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            found[name.split("/")[-1].split(":")[0]] = np.asarray(item, dtype=np.float64)
-
-    group.visititems(keep)
-    return found
-
-
-def _network(layers: Mapping[str, Mapping[str, Wide]]) -> Network:
-    convolutions = iter(_Numbered(layers, "conv1d"))
-    normalisations = iter(_Numbered(layers, "batch_normalization"))
-    stem, first_skip = _plain(next(convolutions), 4, _CHANNELS), _plain(next(convolutions), _CHANNELS, _CHANNELS)
-    groups = []
-    for first in range(0, len(_UNITS), _UNITS_PER_GROUP):
-        units = tuple(
-            _unit(next(normalisations), next(normalisations), next(convolutions), next(convolutions), width, dilation)
-            for width, dilation in _UNITS[first : first + _UNITS_PER_GROUP]
+            expected=f"{len(WEIGHT_FILES)} weight files in {folder}",
+            found=f"no {first_few(missing)}" if folder.is_dir() else "no such folder",
+            action=_HOW_TO_INSTALL,
         )
-        groups.append((units, _plain(next(convolutions), _CHANNELS, _CHANNELS)))
-    network = Network(stem, first_skip, tuple(groups), _plain(next(convolutions), _CHANNELS, 3))
-    if 2 * network.reach != CONTEXT:
-        raise ValueError(f"the layers look {network.reach} bases far, not {CONTEXT // 2}")
-    return network
+    return files
 
 
-class _Numbered:
-    """Layers of one kind in the order of their numbers, from 1."""
-
-    def __init__(self, layers: Mapping[str, Mapping[str, Wide]], kind: str) -> None:
-        self._layers, self._kind, self._number = layers, kind, 0
-
-    def __iter__(self) -> _Numbered:
-        return self
-
-    def __next__(self) -> Mapping[str, Wide]:
-        self._number += 1
-        return self._layers[f"{self._kind}_{self._number}"]
-
-
-def _plain(layer: Mapping[str, Wide], inputs: int, outputs: int) -> Convolution:
-    return _convolution(layer, 1, inputs, outputs, 1, np.ones(outputs), np.zeros(outputs))
+def read_networks(files: Sequence[Path]) -> tuple[list[Network], str]:
+    """The networks in the weight files, and the SHA-256 over the files' bytes one after the other."""
+    digest = hashlib.sha256()
+    networks = []
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise _unusable(file, f"it cannot be read: {error.strerror}") from error
+        digest.update(content)
+        networks.append(_read_network(file, content))
+    return networks, digest.hexdigest()
 
 
-def _convolution(
-    layer: Mapping[str, Wide], width: int, inputs: int, outputs: int, dilation: int, scale: Wide, shift: Wide
-) -> Convolution:
-    kernel, bias = layer["kernel"], layer["bias"]
-    if kernel.shape != (width, inputs, outputs) or bias.shape != (outputs,):
-        raise ValueError(f"a kernel of shape {kernel.shape}, where {(width, inputs, outputs)} belongs")
-    return folded(kernel, bias, scale, shift, dilation)
+def _read_network(file: Path, content: bytes) -> Network:
+    try:
+        with h5py.File(io.BytesIO(content), "r") as archive:
+            return _folded(_LayerReader(file, archive))
+    except OSError as error:
+        raise _unusable(file, f"it is damaged or of another format ({error})") from error
 
 
-def _unit(
-    before: Mapping[str, Wide],
-    between: Mapping[str, Wide],
-    first: Mapping[str, Wide],
-    second: Mapping[str, Wide],
-    width: int,
-    dilation: int,
-) -> ResidualUnit:
-    scale, shift = _normalisation(before)
-    inner_scale, inner_shift = _normalisation(between)
-    identity, zero = np.ones(_CHANNELS), np.zeros(_CHANNELS)
-    return ResidualUnit(
-        scale.astype(np.float32),
-        shift.astype(np.float32),
-        _convolution(first, width, _CHANNELS, _CHANNELS, dilation, inner_scale, inner_shift),
-        _convolution(second, width, _CHANNELS, _CHANNELS, dilation, identity, zero),
+def _unusable(file: Path, found: str) -> ModelError:
+    return ModelError(f"SpliceAI's weights as Keras wrote them in {file}", found, _HOW_TO_INSTALL)
+
+
+class _LayerReader:
+    """Reads one layer after the other, in the order of their creation, and checks their shapes."""
+
+    def __init__(self, file: Path, archive: h5py.File) -> None:
+        self._file = file
+        self._archive = archive
+        self._convolutions = 0
+        self._normalisations = 0
+
+    def convolution(self, taps: int, inputs: int, outputs: int) -> tuple[_Float64Array, _Float64Array]:
+        """Kernel (taps, inputs, outputs) and bias of the next convolution."""
+        self._convolutions += 1
+        layer = f"conv1d_{self._convolutions}"
+        return self._array(layer, "kernel", (taps, inputs, outputs)), self._array(layer, "bias", (outputs,))
+
+    def normalisation(self) -> tuple[_Float64Array, _Float64Array]:
+        """The next batch normalisation as scale and shift."""
+        self._normalisations += 1
+        layer = f"batch_normalization_{self._normalisations}"
+        gamma, beta, mean, variance = (
+            self._array(layer, name, (_FILTERS,)) for name in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        if variance.min() < 0:
+            raise _unusable(self._file, f"{layer} has a negative variance")
+        scale = gamma / np.sqrt(variance + _NORMALISATION_EPSILON)
+        return scale, beta - mean * scale
+
+    def _array(self, layer: str, name: str, shape: tuple[int, ...]) -> _Float64Array:
+        values = self._archive.get(f"model_weights/{layer}/{layer}/{name}:0")
+        if not isinstance(values, h5py.Dataset):
+            raise _unusable(self._file, f"it has no {name} of layer {layer}")
+        if values.shape != shape:
+            raise _unusable(self._file, f"{name} of layer {layer} has shape {values.shape} instead of {shape}")
+        array = np.asarray(values[()], dtype=np.float64)
+        if not np.isfinite(array).all():
+            raise _unusable(self._file, f"{name} of layer {layer} has values that are not finite")
+        return array
+
+
+def _folded(layers: _LayerReader) -> Network:
+    """The network with its normalisations and skip layers folded in float64; see `Network`."""
+    stem = layers.convolution(1, 4, _FILTERS)
+    skips = [layers.convolution(1, _FILTERS, _FILTERS)]
+    groups = []
+    for taps, dilation in _GROUPS:
+        groups.append(tuple(_folded_block(layers, taps, dilation) for _ in range(_BLOCKS_PER_GROUP)))
+        skips.append(layers.convolution(1, _FILTERS, _FILTERS))
+    head, head_bias = layers.convolution(1, _FILTERS, N_CHANNELS)
+    skip_bias = np.sum([bias for _, bias in skips], axis=0)
+    return Network(
+        stem=_convolution(*stem, dilation=1),
+        groups=tuple(groups),
+        projections=tuple((kernel[0] @ head[0]).astype(np.float32) for kernel, _ in skips),
+        bias=(skip_bias @ head[0] + head_bias).astype(np.float32),
     )
 
 
-def _normalisation(layer: Mapping[str, Wide]) -> tuple[Wide, Wide]:
-    scale = layer["gamma"] / np.sqrt(layer["moving_variance"] + _BATCH_NORM_EPSILON)
-    return scale, layer["beta"] - layer["moving_mean"] * scale
+def _folded_block(layers: _LayerReader, taps: int, dilation: int) -> Block:
+    scale, shift = layers.normalisation()
+    kernel, bias = layers.convolution(taps, _FILTERS, _FILTERS)
+    inner_scale, inner_shift = layers.normalisation()
+    return Block(
+        scale=scale.astype(np.float32),
+        shift=shift.astype(np.float32),
+        first=_convolution(kernel * inner_scale, bias * inner_scale + inner_shift, dilation=dilation),
+        second=_convolution(*layers.convolution(taps, _FILTERS, _FILTERS), dilation=dilation),
+    )
 
 
-def load_spliceai(*, weights: Path | None, threads: int | None) -> SpliceAI:
-    """The ensemble."""
-    return SpliceAI(weights, threads)
+def _convolution(kernel: _Float64Array, bias: _Float64Array, *, dilation: int) -> Convolution:
+    return Convolution(kernel.astype(np.float32), bias.astype(np.float32), dilation)

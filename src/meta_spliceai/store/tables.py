@@ -73,10 +73,13 @@ class TableWriter:
         self.rows = 0
 
     def __enter__(self) -> Self:
-        self._stack = ExitStack()
-        aside = self._stack.enter_context(written_aside(self._path))
-        schema = arrow_table(self._table.empty(), self._table).schema
-        self._writer = self._stack.enter_context(pq.ParquetWriter(aside, schema, compression="zstd"))
+        with ExitStack() as stack:
+            aside = stack.enter_context(written_aside(self._path))
+            schema = arrow_table(self._table.empty(), self._table).schema
+            self._writer = stack.enter_context(pq.ParquetWriter(aside, schema, compression="zstd"))
+            # a part of the stack, so that a disk that is full only now still ends in `written_aside`
+            stack.push(self._flush_the_rest)
+            self._stack = stack.pop_all()
         return self
 
     def append(self, frame: pl.DataFrame) -> None:
@@ -95,9 +98,11 @@ class TableWriter:
         self._held = [held.slice(rows)]
         self._waiting -= rows
 
-    def __exit__(self, *error: Any) -> None:
-        if error[0] is None:
+    def _flush_the_rest(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is None:
             self._flush(self._waiting)
+
+    def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
 
 

@@ -1,14 +1,14 @@
 """Training: gene groups, folds, residual models, calibration, and their predictions on whole held-out genes.
 
-    groups        genes that must stay together: overlapping or alike
-    split         groups -> folds
-    matrix        rows of a dataset as arrays, with weights
-    leakage       what must not be learnt from, found before anything is learnt
-    residual      one boosted correction of the base model's logit
-    calibrate     strictly monotone maps to probabilities
-    arms          what is compared with what
-    whole_gene    every base of genes, scored in tiles
-    predictions   the table of those scores, and the truth beside them
-    model         a saved meta-model
-    run           all of it, fold by fold
+groups        genes that must stay together: overlapping or alike
+split         groups -> folds
+matrix        rows of a dataset as arrays, with weights
+leakage       what must not be learnt from, found before anything is learnt
+residual      one boosted correction of the base model's logit
+calibrate     strictly monotone maps to probabilities
+arms          what is compared with what
+whole_gene    every base of genes, scored in tiles
+predictions   the table of those scores, and the truth beside them
+model         a saved meta-model
+run           all of it, fold by fold
 """

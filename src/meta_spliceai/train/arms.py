@@ -41,8 +41,12 @@ BASE_MEAN = Arm("base_mean", "mean of base models", None, "the mean logit of sev
 TRAINED_ARMS: dict[str, Arm] = {
     arm.name: arm
     for arm in (
-        Arm("base_scores", "model on base scores", "base_only", "corrects the base from its own scores around the base"),
-        Arm("meta", "meta-model", "de_novo", "corrects the base from scores and sequence; blind to annotated gene ends"),
+        Arm(
+            "base_scores", "model on base scores", "base_only", "corrects the base from its own scores around the base"
+        ),
+        Arm(
+            "meta", "meta-model", "de_novo", "corrects the base from scores and sequence; blind to annotated gene ends"
+        ),
         Arm(
             "gene_conditioned",
             "gene-conditioned model",

@@ -50,7 +50,7 @@ class Calibration:
 
 
 def logs_of_margin(margin: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """ln p and ln(1 - p) of logits, without cancellation."""
+    """Logarithms ln p and ln(1 - p) of logits, without cancellation."""
     wide = margin.astype(np.float64)
     return -np.logaddexp(0.0, -wide), -np.logaddexp(0.0, wide)
 

@@ -107,9 +107,7 @@ def overlap_edges(genes: pl.DataFrame) -> npt.NDArray[np.int64]:
     return chained.select("gene", "before").to_numpy().astype(np.int64)
 
 
-def exon_sketches(
-    genes: pl.DataFrame, exons: pl.DataFrame, genome: Genome, similarity: Similarity
-) -> list[Words]:
+def exon_sketches(genes: pl.DataFrame, exons: pl.DataFrame, genome: Genome, similarity: Similarity) -> list[Words]:
     """The sketch of each gene's exons, in the order of `genes`: ascending distinct hashes."""
     spans = {
         gene_id: merge_spans(np.array(starts) - 1, ends)

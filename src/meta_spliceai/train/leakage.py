@@ -5,8 +5,8 @@ whose values give the label away:
 
 - alone, a feature that is not made of base scores separates the labels almost perfectly (AUC above `LARGEST_AUC`), or so
   does whether it is missing;
-- a feature made of base scores separates them almost perfectly among rows whose base score is alike: the base score
-  itself is a fair predictor, so only what goes beyond it is suspicious;
+- a feature made of base scores does so among rows whose base score is alike, and with at most half the errors of the base
+  score there: the base score itself is a fair predictor, so only what goes far beyond it is suspicious;
 - all rows of one label hold one value that no row of the other label holds.
 """
 
@@ -35,6 +35,9 @@ FEWEST_POSITIVES = 20
 """Fewer true sites say nothing about a feature."""
 
 _STRATA = 10
+_ERRORS = 3.0
+"""Standard errors (of the binomial, from the true sites) by which an AUC must exceed its limit: few sites prove little."""
+
 _ROWS_AT_MOST = 200_000
 
 Floats = npt.NDArray[np.float64]
@@ -116,10 +119,15 @@ def check_rows(rows: TrainingRows, names: Sequence[str], table: Table) -> None:
         label, weight, score = rows.truth(channel)[row], rows.weight[row], rows.score(channel)[row]
         if label.sum() < FEWEST_POSITIVES or (~label).sum() < FEWEST_POSITIVES:
             continue
+        alike = _strata(score, label)
+        of_base = stratified_auc(score.astype(np.float64), label, weight, alike)
         for name, place in zip(names, rows.columns(names).tolist(), strict=True):
             values = rows.features[::step, place].astype(np.float64)
-            strata = _strata(score, label) if name in of_scores else np.zeros(label.size, dtype=np.int64)
-            if reason := _giveaway(values, label, weight, strata):
+            if name in of_scores:
+                reason = _giveaway(values, label, weight, alike, allowed=max(LARGEST_AUC, (1 + of_base) / 2))
+            else:
+                reason = _giveaway(values, label, weight, np.zeros_like(alike), allowed=LARGEST_AUC)
+            if reason:
                 found.setdefault(name, f"{name} (origin {origins[name]}) {reason} of {channel}s")
     if found:
         raise LeakageError(
@@ -129,11 +137,15 @@ def check_rows(rows: TrainingRows, names: Sequence[str], table: Table) -> None:
         )
 
 
-def _giveaway(values: Floats, label: BoolArray, weight: Floats, strata: npt.NDArray[np.int64]) -> str:
+def _giveaway(
+    values: Floats, label: BoolArray, weight: Floats, strata: npt.NDArray[np.int64], *, allowed: float
+) -> str:
     """How the values of one feature give the label away; empty if they do not."""
     missing = np.isnan(values)
     if missing.any():
-        gap = abs(np.average(missing[label], weights=weight[label]) - np.average(missing[~label], weights=weight[~label]))
+        gap = abs(
+            np.average(missing[label], weights=weight[label]) - np.average(missing[~label], weights=weight[~label])
+        )
         if gap > LARGEST_GAP_IN_MISSINGNESS:
             return f"is missing in shares {gap:.2f} apart on the two sides"
         values, label, weight, strata = values[~missing], label[~missing], weight[~missing], strata[~missing]
@@ -144,7 +156,8 @@ def _giveaway(values: Floats, label: BoolArray, weight: Floats, strata: npt.NDAr
         if (values[side] == only).all() and not (values[~side] == only).any():
             return f"is {only:g} exactly on one side"
     auc = stratified_auc(values, label, weight, strata)
-    if max(auc, 1 - auc) > LARGEST_AUC:
+    auc = max(auc, 1 - auc)
+    if auc - _ERRORS * np.sqrt(auc * (1 - auc) / label.sum()) > allowed:
         return f"alone has an AUC of {auc:.4f}"
     return ""
 

@@ -96,8 +96,10 @@ class Examples:
     weight: npt.NDArray[np.float64]
     group: npt.NDArray[np.int64]
 
-    def matrix(self, recipe: Recipe, rows: npt.NDArray[np.int64]) -> xgboost.QuantileDMatrix:
-        """Some rows as XGBoost wants them."""
+    def matrix(
+        self, recipe: Recipe, rows: npt.NDArray[np.int64], like: xgboost.QuantileDMatrix | None = None
+    ) -> xgboost.QuantileDMatrix:
+        """Some rows as XGBoost wants them; held-out rows are cut into the bins of the training rows (`like`)."""
         return xgboost.QuantileDMatrix(
             self.features[rows],
             label=self.label[rows].astype(np.float32),
@@ -105,6 +107,7 @@ class Examples:
             base_margin=self.margin[rows],
             max_bin=recipe.max_bin,
             nthread=1,
+            ref=like,
         )
 
 
@@ -156,13 +159,13 @@ def choose_rounds(examples: Examples, recipe: Recipe, *, seed: int) -> tuple[int
     fitted = []
     for fold in range(inner.max() + 1):
         out, rest = np.flatnonzero(inner == fold), np.flatnonzero(inner != fold)
-        held = examples.matrix(recipe, out)
+        train = examples.matrix(recipe, rest)
         history: dict[str, dict[str, list[float]]] = {}
         booster = xgboost.train(
             recipe.parameters(_seed(seed, fold)),
-            examples.matrix(recipe, rest),
+            train,
             recipe.rounds,
-            evals=[(held, "held")],
+            evals=[(examples.matrix(recipe, out, like=train), "held")],
             evals_result=history,
             verbose_eval=False,
         )
@@ -249,4 +252,5 @@ class Ensemble:
             The base model's logits, shape (n,).
         """
         found = [corrected_margin(booster, features, margin) for booster in self.boosters[channel]]
-        return np.mean(found, axis=0, dtype=np.float64).astype(np.float32)
+        mean: Floats = np.stack(found).mean(axis=0, dtype=np.float64).astype(np.float32)
+        return mean

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ class Tile:
     """
 
     interval: Interval
-    genes: tuple[Mapping[str, object], ...]
+    genes: tuple[Mapping[str, Any], ...]
     base: Mapping[str, Floats]
     corrected: Mapping[str, Mapping[str, Corrected]]
 
@@ -85,6 +86,11 @@ def tiles_of(genes: pl.DataFrame, size: int = TILE) -> Iterator[tuple[Interval, 
                         Interval(str(chrom), first, last, strand),
                         here.filter((pl.col("start") <= last) & (pl.col("end") > first)),
                     )
+
+
+def merged_length(genes: pl.DataFrame) -> int:
+    """Number of bases of genes, each strand's bases counted once."""
+    return sum(interval.length for interval, _ in tiles_of(genes))
 
 
 def score_tiles(
@@ -135,7 +141,7 @@ class _Ranks:
         """Forget the other genes."""
         self._held = {gene_id: held for gene_id, held in self._held.items() if gene_id in gene_ids}
 
-    def view(self, gene: Mapping[str, object], position: Index) -> GeneView:
+    def view(self, gene: Mapping[str, Any], position: Index) -> GeneView:
         """The bases at 1-based positions inside the gene body, as seen from the gene."""
         facts = GeneFacts.of_row(gene)
         gene_id, body = str(gene["gene_id"]), facts.body
@@ -150,9 +156,7 @@ class _Ranks:
 class _Corrector:
     """Applies models to the bases of one tile that reach a gate; rows are those bases in the direction of transcription."""
 
-    def __init__(
-        self, stretch: Stretch, interval: Interval, genes: Sequence[Mapping[str, object]], ranks: _Ranks
-    ) -> None:
+    def __init__(self, stretch: Stretch, interval: Interval, genes: Sequence[Mapping[str, Any]], ranks: _Ranks) -> None:
         self._stretch, self._interval, self._genes, self._ranks = stretch, interval, genes, ranks
 
     def corrected(self, models: Mapping[str, Ensemble]) -> dict[str, dict[str, Corrected]]:

@@ -1,0 +1,182 @@
+"""Fitting the arms fold by fold, and the calibrations across folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from meta_spliceai.errors import InputError
+from meta_spliceai.genome.draws import seeded_word
+from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
+from meta_spliceai.train.arms import RECALIBRATED, Arm
+from meta_spliceai.train.calibrate import Calibration, fit_calibration, logs_of_margin
+from meta_spliceai.train.leakage import check_rows, weighted_auc
+from meta_spliceai.train.matrix import TrainingRows, load_rows
+from meta_spliceai.train.plan import TrainPlan
+from meta_spliceai.train.residual import Correction, Ensemble, Examples, base_margin, fit_correction
+from meta_spliceai.train.split import SET_ASIDE
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+FINAL = "final"
+"""Name of the calibrations of the saved model, beside those of the folds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """ln p and ln(1 - p) of every row, shape (n,)."""
+
+    log_p: Floats
+    log_not_p: Floats
+
+
+class FoldFitter:
+    """Learns from the rows of a plan's dataset; they are loaded, and searched for leaks, when first needed."""
+
+    def __init__(self, plan: TrainPlan) -> None:
+        self._plan = plan
+
+    @cached_property
+    def rows(self) -> TrainingRows:
+        """The rows of the dataset.
+
+        Raises
+        ------
+        LeakageError
+            A feature gives the label away.
+        """
+        plan = self._plan
+        rows = load_rows(plan.dataset, plan.columns, plan.genes, plan.recipe.gate)
+        check_rows(rows, plan.columns, plan.dataset.table)
+        return rows
+
+    @cached_property
+    def fold(self) -> Indices:
+        """The fold of each row, shape (n,)."""
+        return self._of_row("fold")
+
+    @cached_property
+    def group(self) -> Indices:
+        """The gene group of each row, shape (n,)."""
+        return self._of_row("group")
+
+    def _of_row(self, column: str) -> Indices:
+        values = self.rows.keys.select("gene_id").join(
+            self._plan.split.select("gene_id", column), on="gene_id", how="left", maintain_order="left"
+        )
+        return values[column].cast(pl.Int64).to_numpy()
+
+    def reaching(self, channel: str) -> BoolArray:
+        """Which rows with features reach the gate in a channel, shape (rows with features,)."""
+        return self.rows.score(channel)[self.rows.gated] >= np.float32(self._plan.recipe.gate)
+
+    def fit_fold(self, fold: int) -> Iterator[tuple[Arm, str, Correction]]:
+        """Fit every arm and channel on the other folds, several at a time, in a fixed order."""
+        jobs = [(arm, channel) for arm in self._plan.arms for channel in SITE_TYPES]
+        for channel in SITE_TYPES:
+            self._check_labels(fold, channel)
+        with ThreadPoolExecutor(max_workers=self._plan.threads) as pool:
+            yield from (
+                (arm, channel, correction)
+                for (arm, channel), correction in zip(
+                    jobs, pool.map(lambda job: self._fit(fold, *job), jobs), strict=True
+                )
+            )
+
+    def _training_rows(self, fold: int, channel: str) -> Indices:
+        """Places, among the rows with features, of those that a fold's model of a channel learns from."""
+        of_row = self.fold[self.rows.gated]
+        return np.flatnonzero(self.reaching(channel) & (of_row != fold) & (of_row != SET_ASIDE))
+
+    def _check_labels(self, fold: int, channel: str) -> None:
+        label = self.rows.truth(channel)[self.rows.gated[self._training_rows(fold, channel)]]
+        if label.all() or not label.any():
+            raise InputError(
+                expected=f"{channel}s and other bases with a base score of at least {self._plan.recipe.gate:g} in the rows "
+                f"that the model of fold {fold + 1} learns from",
+                found=f"{int(label.sum())} {channel}s among {label.size} rows",
+                action="build a dataset of more genes with splice sites, or give fewer --folds",
+            )
+
+    def _fit(self, fold: int, arm: Arm, channel: str) -> Correction:
+        rows, places = self.rows, self._training_rows(fold, channel)
+        at = rows.gated[places]
+        examples = Examples(
+            features=rows.features[np.ix_(places, rows.columns(self._plan.features_of(arm)))],
+            margin=base_margin(rows.score(channel)[at]),
+            label=rows.truth(channel)[at],
+            weight=rows.weight[at],
+            group=self.group[at],
+        )
+        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, channel)
+        return fit_correction(examples, self._plan.recipe, seed=seed)
+
+    def out_of_fold(self, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> dict[str, dict[str, Logs]]:
+        """Scores of every row by the model that had not seen it, by arm (and for the base model) and channel.
+
+        Parameters
+        ----------
+        ensembles
+            By fold and arm.
+        """
+        found: dict[str, dict[str, Logs]] = {}
+        for channel in SITE_TYPES:
+            score = self.rows.score(channel).astype(np.float64)
+            with np.errstate(divide="ignore"):
+                base = Logs(np.log(score), np.log1p(-score))
+            found.setdefault(RECALIBRATED.name, {})[channel] = base
+            for arm in self._plan.arms:
+                found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, base, ensembles)
+        return found
+
+    def _corrected(self, arm: Arm, channel: str, base: Logs, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> Logs:
+        log_p, log_not_p = base.log_p.copy(), base.log_not_p.copy()
+        columns = self.rows.columns(self._plan.features_of(arm))
+        for fold, by_arm in ensembles.items():
+            places = np.flatnonzero(self.reaching(channel) & (self.fold[self.rows.gated] == fold))
+            at = self.rows.gated[places]
+            own = base_margin(self.rows.score(channel)[at])
+            margin = by_arm[arm.name].margin(channel, self.rows.features[np.ix_(places, columns)], own)
+            log_p[at], log_not_p[at] = logs_of_margin(margin)
+        return Logs(log_p, log_not_p)
+
+    def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> dict[str, dict[str, dict[str, Calibration]]]:
+        """For each fold, and for the saved model, by arm and channel: fitted on the rows of the other folds."""
+        found: dict[str, dict[str, dict[str, Calibration]]] = {}
+        used = self.fold != SET_ASIDE
+        for name in [*map(str, range(self._plan.folds)), FINAL]:
+            others = used if name == FINAL else used & (self.fold != int(name))
+            found[name] = {
+                arm: {channel: self._calibration(channel, logs, others) for channel, logs in by_channel.items()}
+                for arm, by_channel in scores.items()
+            }
+        return found
+
+    def _calibration(self, channel: str, logs: Logs, rows: BoolArray) -> Calibration:
+        label, weight = self.rows.truth(channel)[rows], self.rows.weight[rows]
+        return fit_calibration(logs.log_p[rows], logs.log_not_p[rows], label, weight)
+
+    def sampled_metrics(self, scores: Mapping[str, Mapping[str, Logs]]) -> dict[str, dict[str, dict[str, float]]]:
+        """Estimates from the sampled rows, weighted, by arm and channel, of models that had not seen them."""
+        used = self.fold != SET_ASIDE
+        weight = self.rows.weight[used]
+        return {
+            arm: {
+                channel: {
+                    "rows": int(used.sum()),
+                    "sites": int(self.rows.truth(channel)[used].sum()),
+                    "auc": weighted_auc(
+                        logs.log_p[used] - logs.log_not_p[used], self.rows.truth(channel)[used], weight
+                    ),
+                }
+                for channel, logs in by_channel.items()
+            }
+            for arm, by_channel in scores.items()
+        }
