@@ -17,8 +17,9 @@ from tests.toys.tiny_genome import GENES, tiny_sequences
 
 from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.build import run as run_module
-from meta_spliceai.build.batch import gene_groups, make_batch
+from meta_spliceai.build.batch import check_sites, gene_groups, make_batch
 from meta_spliceai.build.run import build
+from meta_spliceai.errors import StoreError
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.tables import GENE_MANIFEST_TABLE, dataset_table
@@ -239,6 +240,15 @@ def test_all_words_of_a_large_k_have_a_column(passed: Passed, tmp_path: Path) ->
     words = rows.select(pl.col("^5mer_.*$").cast(pl.Int64))
     assert words.width == 1024
     assert words.select(pl.sum_horizontal(pl.all())).to_series().max() == 496
+
+
+def test_a_site_that_is_no_candidate_stops_the_build(passed: Passed) -> None:
+    genes = load(passed.reference).genes
+    rows = open_artifacts(passed.eval_dir).candidates(genes["gene_id"].to_list())
+    check_sites(rows, genes)
+    lost = rows.filter((pl.col("gene_id") != "TG06.1") | (pl.col("position") != 25_200))
+    with pytest.raises(StoreError, match=r"sites missing in 1 genes: TG06\.1"):
+        check_sites(lost, genes)
 
 
 def test_groups_of_genes_hold_at_most_the_given_bases() -> None:

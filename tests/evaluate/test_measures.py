@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.oracles import evaluation_oracles as slow
 
 from meta_spliceai.evaluate.bootstrap import bootstrap_average_precision, interval, multiplicities
-from meta_spliceai.evaluate.calibration import calibration_of
+from meta_spliceai.evaluate.calibration import BetaMap, calibration_of, mapped_by_fold
 from meta_spliceai.evaluate.ranking import average_precision, precision_recall_curve, top_k_accuracy
 from meta_spliceai.evaluate.thresholds import best_f1_cuts, cuts_within_misses, errors_at, fold_counts
 
@@ -138,3 +138,15 @@ def test_bases_below_one_per_cent_are_in_brier_but_not_in_the_bins():
     found = calibration_of(np.array([0.001, 0.5], np.float32), np.array([True, True]))
     assert [item.bases for item in found.bins] == [1]
     assert found.brier == pytest.approx((0.999**2 + 0.25) / 2)
+
+
+def test_each_fold_is_mapped_by_its_own_map_and_keeps_its_ranking():
+    p = np.array([0.1, 0.9, 0.1, 0.9, 0.0, 1.0], np.float32)
+    fold = np.array([0, 0, 1, 1, 1, 1])
+    mapped = mapped_by_fold(p, fold, {0: BetaMap(1, 1, 0), 1: BetaMap(2, 2, 0)})
+    # doubling the logit of 0.1 gives odds of 1 / 81
+    assert mapped == pytest.approx([0.1, 0.9, 1 / 82, 81 / 82, 0, 1], rel=1e-5)
+
+
+def test_folds_without_a_map_stay_as_they_are():
+    assert mapped_by_fold(np.array([0.3], np.float32), np.array([7]), {0: BetaMap(2, 2, 1)}) == np.float32(0.3)

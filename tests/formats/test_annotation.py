@@ -121,8 +121,8 @@ def test_refseq_gff3_finds_genes_above_and_exons_right_below_them(tmp_path):
         ("IGX", "IGX", "V_segment", 310),
     ]
     assert annotation.transcripts.select("transcript_id", "gene_id", "transcript_type", "start", "end").rows() == [
-        ("MIR1", "MIRX", "miRNA", 20, 40),
         ("NR_1.1", "MIRX", "primary_transcript", 10, 90),
+        ("MIR1", "MIRX", "miRNA", 20, 40),
         ("PSI", "PSI", "pseudogene", 110, 190),
         ("IGX", "IGX", "V_gene_segment", 310, 390),
     ]
@@ -161,6 +161,11 @@ def test_blocks_and_compression_change_nothing(tmp_path, monkeypatch, block):
     annotation = read_annotation(tmp_path / "a.gtf.gz")
     assert annotation.exons.sort(pl.all()).rows() == expected.exons
     assert annotation.genes.select("gene_id", "chrom", "strand", "start", "end").sort(pl.all()).rows() == expected.genes
+
+
+def test_a_contig_name_may_hold_a_hash(tmp_path):
+    annotation = _read(tmp_path, tiny_gtf().replace("chrT", "TOY#1#chrT"))
+    assert set(annotation.genes["chrom"]) == {"TOY#1#chrT1", "TOY#1#chrT2"}
 
 
 def test_letters_outside_ascii_are_kept(tmp_path):

@@ -20,7 +20,7 @@ from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.describe import as_json
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store import tables
-from meta_spliceai.store.tables import TableWriter, read_parquet, read_tsv, write_parquet, write_tsv
+from meta_spliceai.store.tables import TableWriter, read_parquet, read_rows, read_tsv, write_parquet, write_tsv
 
 TABLE = Table(
     "toy",
@@ -152,6 +152,27 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, keep: int) -> N
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(StoreError, match=r"a readable Parquet file .*a\.parquet(.|\n)*delete the file"):
         read_parquet(path, TABLE)
+
+
+@pytest.mark.parametrize("wanted", [[], ["gene 0"], ["gene 7", "gene 8", "gene 9"], ["gene 1", "gene 16"], ["gene 99"]])
+def test_rows_of_some_genes_are_read_in_order(tmp_path: Path, small_groups: int, wanted: list[str]) -> None:
+    frame = toy(120)
+    write_parquet(frame, tmp_path / "a.parquet", TABLE)
+    found = read_rows(tmp_path / "a.parquet", TABLE, "gene_id", wanted)
+    assert found.equals(frame.filter(pl.col("gene_id").is_in(wanted)))
+
+
+def test_row_groups_without_the_genes_are_not_read(tmp_path: Path, small_groups: int) -> None:
+    path = tmp_path / "a.parquet"
+    write_parquet(toy(120), path, TABLE)
+    last = pq.read_metadata(path).row_group(2).column(1)
+    content = bytearray(path.read_bytes())
+    start = last.data_page_offset
+    content[start : start + 20] = bytes(20)
+    path.write_bytes(content)
+    assert read_rows(path, TABLE, "gene_id", ["gene 3"]).height == 7
+    with pytest.raises(StoreError, match="a readable Parquet file"):
+        read_rows(path, TABLE, "gene_id", ["gene 16"])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

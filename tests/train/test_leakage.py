@@ -36,7 +36,7 @@ def test_honest_features_pass() -> None:
     ("name", "leak", "found"),
     [
         ("gc_content", lambda label, score, rng: label + 0.001 * rng.random(label.size), "AUC of 1.0000 of donors"),
-        ("gc_content", lambda label, score, rng: -label + 0.001 * rng.random(label.size), "AUC of 1.0000"),
+        ("gc_content", lambda label, score, rng: -1.0 * label + 0.001 * rng.random(label.size), "AUC of 1.0000"),
         ("donor_max_up_1_10", lambda label, score, rng: label + rng.random(label.size), "AUC of 1.0000"),
         ("gc_content", lambda label, score, rng: np.where(label, 0.5, rng.random(label.size)), "is 0.5 exactly on one side"),
         ("gc_content", lambda label, score, rng: np.where(label, rng.random(label.size), -1), "is -1 exactly on one side"),

@@ -32,7 +32,8 @@ class Convolution:
     @property
     def context(self) -> int:
         """Positions lost on both sides together."""
-        return (self.kernel.shape[0] - 1) * self.dilation
+        taps: int = self.kernel.shape[0]
+        return (taps - 1) * self.dilation
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The graph is compiled once per window length, when that length is first needed.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meta_spliceai.basemodel.network import ACCEPTOR, DONOR, Block, Convolution, Network
-from meta_spliceai.basemodel.protocol import ScoreArray, Scores
+from meta_spliceai.basemodel.protocol import Scores
 from meta_spliceai.basemodel.windows import WINDOWS, plan_windows
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 
@@ -44,9 +45,7 @@ def _without_telemetry() -> Iterator[None]:
 
 def _openvino() -> ModuleType:
     with _without_telemetry():
-        import openvino
-        import openvino.opset13
-    return openvino
+        return importlib.import_module("openvino")
 
 
 class OpenVINOEngine:
@@ -123,8 +122,11 @@ def _options(threads: int | None) -> dict[str, object]:
 
 
 class _EnsembleGraph:
-    """Builds the graph for one input length. Tensors are (1, channels, 1, positions): the library is a little faster with
-    convolutions in two dimensions of which one is empty than in one."""
+    """Builds the graph for one input length.
+
+    Tensors are (1, channels, 1, positions): convolutions in two dimensions, one of them empty, are a little faster here
+    than in one.
+    """
 
     def __init__(self, openvino: ModuleType, length: int) -> None:
         self._openvino = openvino

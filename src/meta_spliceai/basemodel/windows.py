@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-WINDOWS = (1_000, 12_000, 16_000, 24_000, 32_000, 48_000, 64_000, 96_000, 128_000)
-"""Bases scored per window. Over all GENCODE genes with 5,000-nt flanks, merged per strand, the best covers cost 8 % more
+WINDOWS = (1_000, 12_000, 20_000, 32_000, 100_000)
+"""Bases scored per window. Over all GENCODE genes with 5,000-nt flanks, merged per strand, the best covers cost 12 % more
 than windows of exactly the genes' lengths; the longest bounds the memory."""
 HALO = 6_462
 """Bases' worth of work a window costs beyond its own length, for SpliceAI's 10,000 nt of context."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from meta_spliceai.basepass.artifacts import POSITIONS
+from meta_spliceai.basepass.artifacts import POSITIONS, chunks_in_order
 from meta_spliceai.basepass.positions import chunk_file
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.schema.column import Table
@@ -30,7 +30,7 @@ PERFORMANCE_FILE = "full_splice_performance.tsv"
 
 def write_aggregates(folder: Path, manifest: Manifest, reference: Reference, base_model: str) -> dict[str, int]:
     """Write the aggregated tables from the chunk files; returns rows by file name relative to `folder`."""
-    labels = _labels_in_order(manifest, reference)
+    labels = [name.removeprefix(POSITIONS) for name in chunks_in_order(manifest)]
     rows = {}
     for table in (POSITION_TABLE, ERROR_TABLE):
         name = f"full_{table.name}.parquet"
@@ -43,16 +43,6 @@ def write_aggregates(folder: Path, manifest: Manifest, reference: Reference, bas
     status = _gene_status(folder, labels, performance, reference, base_model)
     write_tsv(status, folder / "gene_manifest.tsv")
     return {**rows, f"../{PERFORMANCE_FILE}": performance.height, "gene_manifest.tsv": status.height}
-
-
-def _labels_in_order(manifest: Manifest, reference: Reference) -> list[str]:
-    order = {chrom: place for place, chrom in enumerate(reference.genes["chrom"].unique(maintain_order=True))}
-    labels = [
-        (order[str(entry.facts["chrom"])], int(name.rsplit("_", 2)[1]), name.removeprefix(POSITIONS))
-        for name, entry in manifest.parts.items()
-        if name.startswith(POSITIONS)
-    ]
-    return [label for _, _, label in sorted(labels)]
 
 
 def _chunk_frames(folder: Path, labels: list[str], table: Table) -> Iterator[pl.DataFrame]:

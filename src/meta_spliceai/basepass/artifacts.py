@@ -98,7 +98,7 @@ class Artifacts:
         wanted = {self._chunk_of_gene[gene_id] for gene_id in gene_ids}
         frames = [
             self._chunk_candidates(name).filter(pl.col("gene_id").is_in(list(gene_ids)))
-            for name in self._manifest.parts
+            for name in chunks_in_order(self._manifest)
             if name in wanted
         ]
         return pl.concat(frames) if frames else ANALYSIS_TABLE.empty()
@@ -163,6 +163,12 @@ class Artifacts:
 
 def _flipped(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(values[::-1])
+
+
+def chunks_in_order(manifest: Manifest) -> list[str]:
+    """Names of the position parts in reference order."""
+    places = {name: entry.facts["place"] for name, entry in manifest.parts.items() if name.startswith(POSITIONS)}
+    return sorted(places, key=lambda name: tuple(places[name]))
 
 
 def spans_from_facts(facts: Mapping[str, Any]) -> list[Span]:

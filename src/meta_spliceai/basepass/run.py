@@ -30,6 +30,7 @@ from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.reference.genes import choose_genes
 from meta_spliceai.reference.load import Reference, load
 from meta_spliceai.schema.features import REACH
+from meta_spliceai.store.atomic import remove_leftovers
 from meta_spliceai.store.fingerprint import fingerprint, plain
 from meta_spliceai.store.folder import Folder, Manifest, PartEntry, describe_file, file_is_whole, read_manifest
 from meta_spliceai.workers.pool import run_parts
@@ -186,10 +187,11 @@ def run(
         overwrite=overwrite,
         kept_on_overwrite=_reusable_scores(folder, parameters, loaded.fingerprint) if overwrite else (),
     ) as store:
+        remove_leftovers(folder.parent)  # the performance table lies there
         chunks = plan_chunks(loaded.genes, [*wanted["gene_id"], *_held_genes(store.manifest)], chunk_size)
         tasks = [_score_task(store, chunk, loaded, flank, contigs, base_model, weights, threads) for chunk in chunks]
         scored = _make_scores(store, tasks, parameters, workers)
-        _make_positions(store, tasks, rule, workers)
+        _make_positions(store, tasks, rule, list(contigs), workers)
         candidates = _finish(store, loaded)
         store.log("base pass", genes=len(wanted), bases_scored=scored, workers=workers, threads=threads)
     return BasePassResult(folder.parent, sum(len(chunk.gene_ids) for chunk in chunks), candidates, scored)
@@ -280,7 +282,9 @@ def _score_chunk(task: _ScoreTask) -> int:
         return write_scores(path, task.chunk.chrom, pieces)
 
 
-def _make_positions(store: Folder, scored: list[_ScoreTask], rule: CandidateRule, workers: int) -> None:
+def _make_positions(
+    store: Folder, scored: list[_ScoreTask], rule: CandidateRule, contigs: list[str], workers: int
+) -> None:
     eval_dir = store.path.parent
 
     def identity(task: _PositionTask) -> str:
@@ -291,7 +295,12 @@ def _make_positions(store: Folder, scored: list[_ScoreTask], rule: CandidateRule
     with track("positions", sum(len(task.chunk.gene_ids) for task in todo), "genes") as progress:
         for task, rows_of_file in run_parts(_tabulate_chunk, todo, workers=workers):
             files = tuple(describe_file(store.path, name, rows) for name, rows in rows_of_file.items())
-            facts = {"chrom": task.chunk.chrom, "genes": list(task.chunk.gene_ids)}
+            facts = {
+                "chrom": task.chunk.chrom,
+                "genes": list(task.chunk.gene_ids),
+                # JSON sorts its keys, so the place among all chunks is written down
+                "place": [contigs.index(task.chunk.chrom), task.chunk.first],
+            }
             store.record(POSITIONS + task.chunk.label, PartEntry(identity(task), files, facts))
             if workers > 1:
                 progress.advance(len(task.chunk.gene_ids))
@@ -320,4 +329,3 @@ def _finish(store: Folder, reference: Reference) -> int:
     genes = sum(len(e.facts["genes"]) for n, e in store.manifest.parts.items() if n.startswith(POSITIONS))
     store.finalise({**parts, AGGREGATES: identity}, {"genes": genes, "candidates": candidates})
     return candidates
-

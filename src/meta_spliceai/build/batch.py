@@ -19,6 +19,7 @@ from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.build.columns import add_features
 from meta_spliceai.build.master import batch_name, ledger_file, link, master_file, trim_file
 from meta_spliceai.build.sampling import TrimRule, trim
+from meta_spliceai.errors import StoreError, first_few
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import write_bytes
@@ -86,7 +87,9 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
     ledgers = []
     with reference.open_genome() as genome, TableWriter(plan.folder / trim_file(plan.name), table) as writer:
         for group in gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts)):
-            trimmed = trim(artifacts.candidates(group["gene_id"].to_list()), group, plan.rule)
+            candidates = artifacts.candidates(group["gene_id"].to_list())
+            check_sites(candidates, group)
+            trimmed = trim(candidates, group, plan.rule)
             ledgers.append(trimmed.ledger)
             for column, counter in counts.items():
                 counter.update({str(value): n for value, n in trimmed.rows[column].value_counts().iter_rows()})
@@ -101,6 +104,27 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
         describe_file(plan.folder, ledger_file(plan.name), sum(ledger.height for ledger in ledgers)),
     )
     return FinishedBatch(files, {"rows": writer.rows, **{column: dict(n) for column, n in counts.items()}})
+
+
+def check_sites(candidates: pl.DataFrame, genes: pl.DataFrame) -> None:
+    """Every annotated site of every gene must be a candidate row, or sites would be dropped without being counted.
+
+    Raises
+    ------
+    StoreError
+        Names the genes whose sites are missing.
+    """
+    own = candidates.filter(pl.col("transcript_id").is_not_null())
+    found = own.group_by("gene_id").agg(found=pl.col("position").n_unique())
+    short = genes.join(found, on="gene_id", how="left", maintain_order="left").filter(
+        pl.col("found").fill_null(0) < pl.col("n_splice_sites")
+    )
+    if short.height:
+        raise StoreError(
+            expected="every annotated splice site of a gene among its candidate rows",
+            found=f"sites missing in {short.height} genes: {first_few(short['gene_id'].to_list())}",
+            action="the artifacts are not those of this annotation: run the base pass again with --overwrite",
+        )
 
 
 def gene_groups(genes: pl.DataFrame, bases: int) -> Iterator[pl.DataFrame]:

@@ -93,8 +93,8 @@ def _gene_columns(rows: pl.DataFrame, gene: Mapping[str, Any]) -> pl.DataFrame:
 
 
 def _by_gene(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows of each gene with the number of the first one; the rows of a gene lie together."""
+    """The rows of each gene with the number of the first one; the rows of a gene lie together. No data is copied."""
     first = 0
-    for frame in rows.partition_by("gene_id", maintain_order=True):
-        yield first, frame
-        first += frame.height
+    for length in rows["gene_id"].rle().struct.field("len").to_list():
+        yield first, rows.slice(first, length)
+        first += length

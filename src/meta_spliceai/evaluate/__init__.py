@@ -1,11 +1,15 @@
 """Honest measurement: from a predictions table, and nothing else, to numbers with intervals.
 
-predictions  reading the table
-ranking      average precision, top-k, precision-recall curves
+predictions  reading the table, and refusing one that cannot be measured
+strata       subsets of bases with a claim of their own
+tally        a ranking counted once: by cut, gene group and trait
+ranking      average precision, top-k accuracy, precision-recall curves
 bootstrap    intervals: whole gene groups are drawn, the same ones for every arm
 thresholds   errors at cuts chosen out of fold
 calibration  do probabilities mean what they say?
-strata       subsets of bases with a claim of their own
-run          all of it, written down
+measure      one site type, all arms
+tables       the columns of what is written
+result       the evaluation folder: writing it, reading it back
+run          all of it, in order
 words        the numbers as a table and as sentences
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,30 +10,52 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from meta_spliceai.errors import SchemaError, StoreError, first_few
+from meta_spliceai.errors import InputError, SchemaError, StoreError, first_few
+from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.tables import PREDICTION_TABLE_KEYS
 from meta_spliceai.store.atomic import read_json
-from meta_spliceai.store.tables import read_parquet
 
 ABOUT = "predictions.json"
 PARTS = "part_*.parquet"
+READ_ROWS = 1 << 20
+"""Rows held at once while a table is streamed."""
 
-STRATUM_COLUMNS: tuple[Column, ...] = (
-    Column("fold", pl.Int8, "key", "gene", "fold in which the base was held out; -1 for a test set"),
+BASE_COLUMNS: tuple[Column, ...] = (
+    *PREDICTION_TABLE_KEYS,
+    Column("fold", pl.Int8, "key", "gene", "fold that held the base out; -1 where its gene was set aside as a test"),
     Column("is_coding", pl.Boolean, "text", "gene", "a protein_coding gene of the run covers the base"),
     Column("base_unseen", pl.Boolean, "text", "gene", "the base model was not trained on this chromosome"),
-    Column(
-        "site_class", pl.UInt8, "text", "annotation", "1 canonical site, 2 alternative site, 0 no site or not known"
-    ),
+    Column("site_class", pl.UInt8, "text", "label", "1 canonical site, 2 alternative site, 0 none or unknown", high=2),
 )
-KEYS = tuple(column.name for column in (*PREDICTION_TABLE_KEYS, *STRATUM_COLUMNS))
+"""What is known of a base besides its scores."""
+
+_ACTION = "make the predictions again with `meta-spliceai train`; it resumes"
+
+
+def score_column(arm: str, kind: str) -> Column:
+    """The column that holds an arm's probabilities of one site type."""
+    return Column(
+        f"{arm}_{kind}", pl.Float32, "call", "base_score", f"{kind} probability of arm {arm}", "probability", low=0, high=1
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of scoring bases: its name in column names, its title for people, its profile, and what to know about it."""
+    """One way of scoring bases.
+
+    Parameters
+    ----------
+    name
+        Prefix of its columns.
+    title, note
+        For people.
+    profile
+        The features it may use; empty for arms that are not trained.
+    """
 
     name: str
     title: str
@@ -41,71 +63,176 @@ class Arm:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
 class Predictions:
-    """A predictions folder; columns are read one at a time, so memory holds a few of them."""
+    """A predictions folder. Columns are read one at a time, so that memory holds a few of them and never the table.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        if not folder.is_dir():
-            raise StoreError(f"a predictions folder {folder}", "there is none", "run `meta-spliceai train` first")
-        self.about: dict[str, Any] = read_json(folder / ABOUT)
-        self._parts = sorted(folder.glob(PARTS))
-        if not self._parts:
-            raise StoreError(f"files {PARTS} in {folder}", "none", "run `meta-spliceai train` again; it resumes")
-        self.arms = [
-            Arm(**{key: str(arm.get(key, "")) for key in ("name", "title", "profile", "note")})
-            for arm in self.about["arms"]
-        ]
-        self.reference_arm = str(self.about.get("reference_arm") or self.about["reference arm"])
-        self._check()
+    Parameters
+    ----------
+    folder
+        Where it is.
+    about
+        The content of predictions.json.
+    arms
+        In the order in which they are shown.
+    reference_arm
+        Name of the arm that the others are compared with.
+    parts
+        The Parquet files, by name.
+    bases
+        Rows of all parts.
+    """
 
-    def _check(self) -> None:
-        keys = pl.concat([self._read(path, ["chrom", "strand", "position", "group", "fold"]) for path in self._parts])
-        self.bases = keys.height
-        if self.bases == 0:
-            raise StoreError(
-                f"bases in {self.folder}", "none", "run `meta-spliceai train` with at least one held-out gene"
-            )
-        units = keys.select("chrom", "strand", "position")
-        doubled = self.bases - units.n_unique()
-        if doubled:
-            first = units.filter(units.is_duplicated()).row(0)
-            raise SchemaError(
-                expected=f"each (chrom, strand, position) once in {self.folder}",
-                found=f"{doubled} units more than once, first {first}",
-                action="remove the doubled part and evaluate again",
-            )
-        for arm in self.arms:
-            for kind in ("donor", "acceptor"):
-                self.scores(arm.name, kind)
+    folder: Path
+    about: Mapping[str, Any]
+    arms: tuple[Arm, ...]
+    reference_arm: str
+    parts: tuple[Path, ...]
+    bases: int
 
-    def _read(self, path: Path, columns: Sequence[str]) -> pl.DataFrame:
-        frame = read_parquet(path, columns=list(columns))
-        missing = [name for name in columns if name not in frame.columns]
-        if missing:
-            raise SchemaError(
-                f"columns {first_few(columns, 12)} in {path}", f"no {first_few(missing)}", "make the predictions again"
-            )
-        return frame
+    def batches(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Some columns of all parts in their order, at most `READ_ROWS` rows at a time."""
+        for part in self.parts:
+            try:
+                for batch in pq.ParquetFile(part).iter_batches(READ_ROWS, columns=list(columns)):
+                    frame = pl.from_arrow(batch)
+                    assert isinstance(frame, pl.DataFrame)
+                    yield frame
+            except (pa.ArrowException, OSError) as error:
+                raise _unreadable(part, error) from error
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column over all parts, shape (bases,)."""
-        return np.concatenate([self._read(path, [name])[name].to_numpy() for path in self._parts])
+        values: npt.NDArray[Any] | None = None
+        done = 0
+        for frame in self.batches([name]):
+            found = frame[name].to_numpy()
+            if values is None:
+                values = np.empty(self.bases, dtype=found.dtype)
+            values[done : done + found.size] = found
+            done += found.size
+        assert values is not None
+        return values
 
     def scores(self, arm: str, kind: str) -> npt.NDArray[np.float32]:
-        """The probabilities of one arm, float32 of shape (bases,).
+        """The probabilities of one arm and site type, float32 of shape (bases,)."""
+        return self.column(f"{arm}_{kind}")
 
-        Raises
-        ------
-        SchemaError
-            Some are NaN or outside [0, 1].
-        """
-        values = self.column(f"{arm}_{kind}").astype(np.float32, copy=False)
-        bad = int((~((values >= 0) & (values <= 1))).sum())
-        if bad:
-            raise SchemaError(
-                expected=f"probabilities in column {arm}_{kind} of {self.folder}",
-                found=f"{bad} values that are NaN or outside 0 to 1",
-                action="make the predictions again",
-            )
-        return values
+
+def open_predictions(folder: Path) -> Predictions:
+    """Open a predictions folder; reads predictions.json and the footers of the parts, no rows.
+
+    Raises
+    ------
+    StoreError
+        The folder, predictions.json or all parts are missing, or one of them is damaged.
+    SchemaError
+        predictions.json or a part lacks what the arms need.
+    """
+    if not folder.is_dir():
+        raise StoreError(f"a predictions folder {folder}", "there is none", "run `meta-spliceai train` first")
+    about = read_json(folder / ABOUT)
+    arms, reference_arm = _arms_of(about, folder / ABOUT)
+    parts = tuple(sorted(folder.glob(PARTS)))
+    if not parts:
+        raise StoreError(f"files {PARTS} in {folder}", "none", _ACTION)
+    needed = (*BASE_COLUMNS, *(score_column(arm.name, kind) for arm in arms for kind in SITE_TYPES))
+    bases = sum(_checked_rows(part, needed) for part in parts)
+    if bases == 0:
+        raise StoreError(f"bases in {folder}", "none", "train with at least one held-out gene")
+    return Predictions(folder, about, arms, reference_arm, parts, bases)
+
+
+def read_predictions(folder: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Some columns of a predictions folder, part by part, at most `READ_ROWS` rows at a time.
+
+    Raises
+    ------
+    StoreError, SchemaError
+        As `open_predictions`; an unknown column is a `SchemaError`.
+    """
+    predictions = open_predictions(folder)
+    known = {column.name for column in BASE_COLUMNS} | {
+        f"{arm.name}_{kind}" for arm in predictions.arms for kind in SITE_TYPES
+    }
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise SchemaError(f"columns of {folder}", f"no {first_few(unknown)}", f"choose among {first_few(sorted(known), 40)}")
+    return predictions.batches(columns)
+
+
+def _arms_of(about: Any, path: Path) -> tuple[tuple[Arm, ...], str]:
+    try:
+        arms = tuple(
+            Arm(arm["name"], arm.get("title", arm["name"]), arm.get("profile", ""), arm.get("note", ""))
+            for arm in about["arms"]
+        )
+        reference = str(about["reference arm"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SchemaError(
+            f'"arms", each with a "name", and "reference arm" in {path}', f"it lacks or garbles {error}", _ACTION
+        ) from error
+    names = [arm.name for arm in arms]
+    if reference not in names or len(set(names)) < len(names):
+        raise SchemaError(
+            expected=f"distinct arms with the reference arm among them in {path}",
+            found=f"arms {first_few(names, 12)}, reference arm {reference}",
+            action=_ACTION,
+        )
+    return arms, reference
+
+
+def _checked_rows(part: Path, needed: Sequence[Column]) -> int:
+    """Rows of a part whose footer declares the needed columns."""
+    try:
+        found = pl.read_parquet_schema(part)
+        rows = int(pq.read_metadata(part).num_rows)
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
+        raise _unreadable(part, error) from error
+    problems = [
+        f"no column {column.name}"
+        if column.name not in found
+        else f"column {column.name} is {found[column.name]}, not {column.dtype}"
+        for column in needed
+        if found.get(column.name) != column.dtype
+    ]
+    if problems:
+        raise SchemaError(f"{part} to be a part of a predictions table", first_few(problems, 8), _ACTION)
+    return rows
+
+
+def _unreadable(part: Path, error: Exception) -> StoreError:
+    return StoreError(
+        expected=f"a readable Parquet file {part}",
+        found=str(error).splitlines()[0],
+        action="delete the file and run the command that writes it again; only that part is made again",
+    )
+
+
+def check_scores(predictions: Predictions) -> None:
+    """Read every probability once.
+
+    Raises
+    ------
+    SchemaError
+        Some are missing, NaN, or outside 0 to 1.
+    """
+    names = [f"{arm.name}_{kind}" for arm in predictions.arms for kind in SITE_TYPES]
+    bad = dict.fromkeys(names, 0)
+    for frame in predictions.batches(names):
+        counts = frame.select((~pl.col(name).is_between(0, 1)).fill_null(value=True).sum() for name in names).row(0)
+        for name, count in zip(names, counts, strict=True):
+            bad[name] += count
+    found = [f"{count:,} in column {name}" for name, count in bad.items() if count]
+    if found:
+        raise SchemaError(
+            expected=f"probabilities from 0 to 1 in {predictions.folder}",
+            found=f"values that are missing, NaN or outside: {first_few(found)}",
+            action="look for the cause in the arm's model, then make the predictions again",
+        )
+
+
+def require_draws(draws: int) -> None:
+    """Refuse a bootstrap without draws before anything is read."""
+    if draws < 2:
+        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")

@@ -1,4 +1,4 @@
-"""How well scores rank true bases before others. Ties count as one step, whatever their order in the file."""
+"""How well scores rank true sites before other bases. Ties count as one step, whatever their order in the file."""
 
 from __future__ import annotations
 
@@ -7,76 +7,72 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Scores = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
+from meta_spliceai.evaluate.tally import Scores, Tally
+
 Wide = npt.NDArray[np.float64]
+
+CURVE_POINTS = 300
+
+
+def average_precision(tally: Tally) -> float | None:
+    """Sum over cuts of precision times the recall gained there; None without true sites.
+
+    The value is that of scikit-learn's `average_precision_score`: no interpolation, and ties are one step.
+    """
+    if tally.sites == 0:
+        return None
+    hits = tally.hits()
+    called = np.cumsum(hits + tally.false_calls())
+    # a cut may hold no site of a stratum, and the first cuts of a stratum may call nothing at all
+    return float((hits * np.cumsum(hits) / np.maximum(called, 1)).sum() / tally.sites)
+
+
+def top_k_accuracy(tally: Tally) -> float | None:
+    """Share of true sites among the k best bases, k the number of true sites; None without any.
+
+    Where the k-th place falls among tied bases, the expected share over their orders counts.
+    """
+    k = tally.sites
+    if k == 0:
+        return None
+    hits, tied = tally.hits(), tally.false_calls(tied=True)
+    between = tally.false_calls(tied=False)
+    called = np.cumsum(hits + tied + between)
+    at = int(np.searchsorted(called, k))
+    before = int(called[at] - hits[at] - tied[at] - between[at])
+    places = max(0, k - before - int(between[at]))
+    return float((hits[:at].sum() + places * hits[at] / max(hits[at] + tied[at], 1)) / k)
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """A ranking cut at the distinct scores of its true bases, best first.
+class Curve:
+    """Recall, precision and cut at some cuts of a ranking, best first, each of shape (points,)."""
 
-    A cut at a score no true base has only adds false calls, so it never enters average precision; and bases below the
-    worst true one never matter, so they are left out before anything is sorted.
-
-    Parameters
-    ----------
-    score
-        The cuts, descending, shape (m,).
-    step
-        For each kept base the first cut that calls it, shape (n,).
-    kept
-        Indices of the kept bases, shape (n,).
-    """
-
-    score: Scores
-    step: npt.NDArray[np.int64]
-    kept: npt.NDArray[np.int64]
+    recall: Wide
+    precision: Wide
+    cut: Scores
 
 
-def steps_of(scores: Scores, truth: Flags) -> Steps:
-    """Cut a ranking at its true bases."""
-    ascending = np.unique(scores[truth])
-    if ascending.size == 0:
-        nothing = np.empty(0, dtype=np.int64)
-        return Steps(ascending, nothing, nothing)
-    kept = np.flatnonzero(scores >= ascending[0])
-    above = np.searchsorted(ascending, scores[kept], side="right")
-    return Steps(ascending[::-1], ascending.size - above, kept)
+def precision_recall_curve(tally: Tally, points: int = CURVE_POINTS) -> Curve:
+    """The curve at up to `points` cuts, evenly spread over the cuts that find a site; the first and last are kept."""
+    hits = tally.hits()
+    found = np.flatnonzero(hits)
+    called, hits = np.cumsum(hits + tally.false_calls())[found], np.cumsum(hits)[found]
+    shown = np.unique(np.linspace(0, found.size - 1, min(points, found.size)).round().astype(int))
+    return Curve(hits[shown] / max(tally.sites, 1), hits[shown] / called[shown], tally.cuts[found][shown])
 
 
-def average_precision(scores: Scores, truth: Flags) -> float | None:
-    """Sum over cuts of precision times the recall gained there; None without true bases.
-
-    The value is that of scikit-learn's `average_precision_score`.
-    """
-    total = int(truth.sum())
-    if total == 0:
-        return None
-    steps = steps_of(scores, truth)
-    flags = truth[steps.kept]
-    hits = np.bincount(steps.step[flags], minlength=steps.score.size)
-    calls = np.cumsum(np.bincount(steps.step, minlength=steps.score.size))
-    return float((hits * np.cumsum(hits) / calls).sum() / total)
-
-
-def top_k_accuracy(scores: Scores, truth: Flags) -> float | None:
-    """Share of true bases among the k best, k the number of true bases; ties count by their expected share."""
-    k = int(truth.sum())
-    if k == 0:
-        return None
-    cut = np.partition(scores, scores.size - k)[scores.size - k]
-    above, tied = scores > cut, scores == cut
-    return float((truth[above].sum() + truth[tied].mean() * (k - above.sum())) / k)
-
-
-def precision_recall_curve(scores: Scores, truth: Flags, points: int = 300) -> tuple[Wide, Wide, Scores]:
-    """Recall, precision and cut at up to `points` cuts, evenly spread over the true bases; best cut first."""
-    total = int(truth.sum())
-    steps = steps_of(scores, truth)
-    if total == 0:
-        return np.empty(0), np.empty(0), steps.score
-    hits = np.cumsum(np.bincount(steps.step[truth[steps.kept]], minlength=steps.score.size))
-    calls = np.cumsum(np.bincount(steps.step, minlength=steps.score.size))
-    shown = np.unique(np.linspace(0, steps.score.size - 1, min(points, steps.score.size)).astype(int))
-    return hits[shown] / total, hits[shown] / calls[shown], steps.score[shown]
+def group_average_precision(tally: Tally, groups: int) -> Wide:
+    """Average precision of each gene group by itself, shape (groups,); NaN where a group has no site."""
+    cuts = max(tally.cuts.size, 1)
+    sites = np.sort(tally.site_group * cuts + tally.site_cut)
+    cells = tally.cell_group * cuts + tally.cell_cut
+    order = np.argsort(cells, kind="stable")
+    cells, bases = cells[order], np.concatenate([[0], np.cumsum(tally.cell_bases[order])])
+    group = sites // cuts
+    # true sites, and other bases, of the same group that are called at the site's own cut
+    hits = np.searchsorted(sites, sites, side="right") - np.searchsorted(sites, group * cuts)
+    others = bases[np.searchsorted(cells, sites, side="right")] - bases[np.searchsorted(cells, group * cuts)]
+    number = np.bincount(group, minlength=groups)
+    precision = np.bincount(group, hits / (hits + others), minlength=groups)
+    return np.where(number > 0, precision / np.maximum(number, 1), np.nan)

@@ -20,7 +20,7 @@ from meta_spliceai.evaluate.bootstrap import (
     interval,
     multiplicities,
 )
-from meta_spliceai.evaluate.calibration import calibration_of
+from meta_spliceai.evaluate.calibration import calibration_of, mapped_by_fold
 from meta_spliceai.evaluate.predictions import Arm, Predictions
 from meta_spliceai.evaluate.ranking import Flags, average_precision, precision_recall_curve, top_k_accuracy
 from meta_spliceai.evaluate.strata import FEW_SITES, Stratum, strata_of
@@ -227,7 +227,8 @@ def _measure_rest(
     scores = table.scores(arm.name, kind)
     key = {"splice_type": kind, "arm": arm.name}
     collected["errors"].append({**key, **_errors(scores, truth, base, table.bases)})
-    calibrated = calibration_of(scores, truth)
+    maps = table.calibration_maps(arm.name, kind)
+    calibrated = calibration_of(mapped_by_fold(scores, table.column("fold"), maps) if maps else scores, truth)
     collected["bins"] += [{**key, "bin": place, **plain(item)} for place, item in enumerate(calibrated.bins)]
     collected["calibrated"].append(
         {**key, "expected_calibration_error": calibrated.expected_calibration_error, "brier": calibrated.brier}

@@ -1,48 +1,77 @@
-"""Subsets of bases that carry a claim of their own."""
+"""Subsets of bases that carry a claim of their own.
+
+What a stratum can ask of a base fits in one byte, its traits; a stratum is then two tables of 16 answers, one for sites
+and one for other bases, and cutting a tally to a stratum is a look-up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.evaluate.predictions import Predictions
-from meta_spliceai.evaluate.ranking import Flags
+Traits = npt.NDArray[np.uint8]
+Answers = npt.NDArray[np.bool_]
 
+CODING, UNSEEN, CLASS_SHIFT = 1, 2, 2
+TRAITS = 16
+"""Values that traits can take: coding or not, unseen or not, and the class of the site."""
+
+UNKNOWN, CANONICAL, ALTERNATIVE = 0, 1, 2
 FEW_SITES = 20
 """Strata with fewer true sites are counted, not measured."""
 
-CANONICAL, ALTERNATIVE = 1, 2
+_ALL = np.arange(TRAITS, dtype=np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
+def traits_of(is_coding: Answers, base_unseen: Answers, site_class: Traits) -> Traits:
+    """The traits of bases, shape (n,)."""
+    return (is_coding * CODING + base_unseen * UNSEEN + (site_class << CLASS_SHIFT)).astype(np.uint8)
+
+
+def without_class(traits: Traits) -> Traits:
+    """Traits of bases that are no site of the type in question: the class they may have is another type's."""
+    return traits & np.uint8(CODING | UNSEEN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Stratum:
-    """A subset: name, what it holds, and the mask of its bases for one site type."""
+    """A subset of bases.
+
+    Parameters
+    ----------
+    name, meaning
+        For tables and for people.
+    sites, others
+        By traits, shape (16,): whether a true site, or another base, belongs to it.
+    """
 
     name: str
     meaning: str
-    mask: Flags
+    sites: Answers
+    others: Answers
 
 
-def strata_of(predictions: Predictions, truth: Flags) -> Iterator[Stratum]:
-    """All strata for one site type, one at a time; those that would equal the whole are left out."""
-    everything = np.ones(truth.size, dtype=bool)
-    yield Stratum("all", "every base of every held-out gene", everything)
-    for column, yes, no in (
-        ("is_coding", ("protein_coding", "covered by a protein_coding gene"), ("other_genes", "covered by no protein_coding gene")),
-        ("base_unseen", ("base_unseen", "on chromosomes the base model was not trained on"), ("base_seen", "on chromosomes it was trained on")),
-    ):  # fmt: skip
-        flags: npt.NDArray[np.bool_] = predictions.column(column).astype(bool)
-        if flags.any() and not flags.all():
-            yield Stratum(*yes, flags)
-            yield Stratum(*no, ~flags)
-    site_class = predictions.column("site_class")
-    if (site_class[truth] == CANONICAL).any():
-        yield Stratum(
-            "canonical", "sites of canonical transcripts; other sites ignored", ~truth | (site_class == CANONICAL)
-        )
-        yield Stratum(
-            "alternative", "sites of other transcripts only; canonical ignored", ~truth | (site_class == ALTERNATIVE)
-        )
+def _stratum(name: str, meaning: str, *, bases: Answers | None = None, site_class: int | None = None) -> Stratum:
+    everything = np.ones(TRAITS, dtype=bool)
+    inside = everything if bases is None else bases
+    of_class = everything if site_class is None else (_ALL >> CLASS_SHIFT) == site_class
+    return Stratum(name, meaning, inside & of_class, inside)
+
+
+_coding, _unseen = (_ALL & CODING) > 0, (_ALL & UNSEEN) > 0
+
+ALL = "all"
+BASE_UNSEEN = "base_unseen"
+
+STRATA: tuple[Stratum, ...] = (
+    _stratum(ALL, "every base of every held-out gene"),
+    _stratum("protein_coding", "bases covered by a protein_coding gene of the run", bases=_coding),
+    _stratum("other_genes", "bases covered by other genes only", bases=~_coding),
+    _stratum(BASE_UNSEEN, "chromosomes the base model was not trained on", bases=_unseen),
+    _stratum("base_seen", "chromosomes the base model was trained on", bases=~_unseen),
+    _stratum("canonical", "sites of canonical transcripts; other sites are ignored", site_class=CANONICAL),
+    _stratum("alternative", "sites of other transcripts only; canonical sites are ignored", site_class=ALTERNATIVE),
+)
+"""Always the same ones, whatever the data hold; those with few sites say so."""

@@ -21,6 +21,7 @@ DEFINITIONS = {
     "cut": "for each fold the cut with the best F1 on the other folds; the mean over folds is shown",
     "at_base_misses": "at the cut that, on the other folds, misses no more sites than the reference arm does at its own",
     "at_base_false_calls": "at the cut that, on the other folds, calls no more false bases than the reference arm does",
+    "calibration": "of arms with a calibration map after it: each fold's map was fitted on the other folds; maps are increasing, so rankings and cuts are measured without them",
     "expected_calibration_error": "mean |predicted - observed| in ten bins among bases with probability of at least .01",
 }
 

@@ -47,6 +47,8 @@ def read_annotation(path: Path) -> Annotation:
         The file is missing, cut off, without exons, or has malformed exon rows (the first few are named by line).
     """
     first = first_data_line(path)
+    if not first:
+        raise _without_exons(path, "the file has no rows")
     problems = RowProblems(path)
     if _is_gff3(first):
         exons, descriptions = gff3.parse_gff3(read_rows(path, gff3.KINDS), problems)
@@ -54,12 +56,12 @@ def read_annotation(path: Path) -> Annotation:
         exons, descriptions = gtf.parse_gtf(read_rows(path, gtf.KINDS), problems)
     problems.report()
     if exons.is_empty():
-        raise InputError(
-            expected=f"exon rows in {path}",
-            found=f"none; the first row is {first.strip()[:120]!r}" if first else "the file has no rows",
-            action="give an annotation in GTF or GFF3 with exon rows",
-        )
+        raise _without_exons(path, f"none; the first row is {first.strip()[:120]!r}")
     return _assemble(exons.unique(maintain_order=True), descriptions)
+
+
+def _without_exons(path: Path, found: str) -> InputError:
+    return InputError(f"exon rows in {path}", found, "give an annotation in GTF or GFF3 with exon rows")
 
 
 def _is_gff3(line: str) -> bool:

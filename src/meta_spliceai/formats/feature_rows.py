@@ -20,10 +20,11 @@ import pyarrow as pa
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.formats.bgzip import GZIP_MAGIC
+from meta_spliceai.formats.row_problems import NO_ROW
 
 BLOCK_BYTES = 1 << 24
 _FIELDS = ("chrom", "source", "kind", "start", "end", "score", "strand", "phase", "attributes")
-_DATA_LINE = r"^[^\t\n#]*\t[^\t\n]*\t[^\t\n]+\t"
+_DATA_LINE = r"^[^#\t\n][^\t\n]*(?:\t[^\t\n]*){8}"
 _NO_DATA_LINE = r"^\s*(?:#|$)"
 _SEQUENCE_MARK = b"\n##FASTA"
 
@@ -116,7 +117,7 @@ def _lines_of(block: bytes) -> pl.Series:
 
 def _rows_of(lines: pl.Series, kinds: str, lines_before: int) -> pl.DataFrame:
     line = pl.col("text")
-    wanted = line.str.contains(rf"^[^\t\n#]*\t[^\t\n]*\t(?:{kinds})\t")
+    wanted = line.str.contains(rf"^[^#\t\n][^\t\n]*\t[^\t\n]*\t(?:{kinds})\t")
     broken = ~line.str.contains(_DATA_LINE) & ~line.str.contains(_NO_DATA_LINE)
     kept = pl.DataFrame({"text": lines}).with_row_index("line", offset=lines_before + 1).filter(wanted | broken)
     fields = line.str.strip_chars_end("\r\n").str.splitn("\t", len(_FIELDS)).struct.rename_fields(list(_FIELDS))
@@ -133,7 +134,7 @@ def _problem_of_row() -> pl.Expr:
     start, end = pl.col("start"), pl.col("end")
     return (
         pl.when(pl.col("attributes").is_null())
-        .then(pl.lit("fewer than nine fields"))
+        .then(pl.lit(NO_ROW))
         .when(start.is_null() | end.is_null())
         .then(pl.lit("start or end is no number"))
         .when(start < 0)

@@ -30,7 +30,7 @@ def parse_gff3(blocks: Iterable[pl.DataFrame], problems: RowProblems) -> tuple[p
         exons.append(
             good.filter(pl.col("kind") == "exon")
             .select("line", "chrom", "strand", "start", "end", pl.col("parent").str.split(","))
-            .explode("parent", empty_as_null=True)
+            .explode("parent")
         )
         nodes.append(_nodes_of(good.filter(pl.col("kind") != "exon")))
     genes_of = _with_genes(pl.concat(nodes))

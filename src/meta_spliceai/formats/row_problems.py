@@ -11,6 +11,7 @@ from meta_spliceai.errors import InputError
 
 log = logging.getLogger(__name__)
 
+NO_ROW = "fewer than nine fields"
 _SHOWN = 5
 
 
@@ -31,9 +32,7 @@ class RowProblems:
         """The rows without a problem; the others are noted. Columns line, kind and problem."""
         bad = rows.filter(pl.col("problem").is_not_null())
         if bad.height:
-            fatal = (
-                pl.col("kind").is_null() | (pl.col("kind") == "exon") | (pl.col("problem") == "fewer than nine fields")
-            )
+            fatal = pl.col("kind").is_null() | (pl.col("kind") == "exon") | (pl.col("problem") == NO_ROW)
             self._fatal_count += _note(bad.filter(fatal), self._fatal)
             self._left_out_count += _note(bad.filter(~fatal), self._left_out)
         return rows.filter(pl.col("problem").is_null())

@@ -1,8 +1,7 @@
-"""Do the genome and the annotation belong together? Asked before any expensive work.
+"""Do genome and annotation belong together? The introns say it.
 
-Contigs are matched first. Then the first and last two bases of every distinct intron are read off the genome, on the
-transcript's strand: with the right build 97 to 99 % read GT…AG, GC…AG or AT…AC; with a shift by one base or another build,
-a few per cent do.
+On the right build and at the right coordinates 97 to 99 % of the distinct introns read GT...AG, GC...AG or AT...AC on
+the transcript's strand; a shift by one base or another build gives a few per cent.
 """
 
 from __future__ import annotations
@@ -11,202 +10,151 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.errors import GuardError, first_few
-from meta_spliceai.formats.annotation import Annotation
-from meta_spliceai.formats.contigs import match_contigs
 from meta_spliceai.formats.fasta import Genome
-from meta_spliceai.genome.sequences import base_pair_names, base_pairs
+from meta_spliceai.reference.motifs import PAIR_NAMES, UNKNOWN_PAIR, PairCodes, intron_motifs
 
 log = logging.getLogger(__name__)
 
 STOP_BELOW = 0.80
 WARN_BELOW = 0.95
-CANONICAL_PAIRS = (("GT", "AG"), ("GC", "AG"), ("AT", "AC"))
-_SHIFTS = (-2, -1, 1, 2)
+ENOUGH_INTRONS = 20
+"""With fewer, one odd intron weighs much: then only a share below one half stops the run."""
+
+_KNOWN_MOTIFS = {"gt_ag": ("GT", "AG"), "gc_ag": ("GC", "AG"), "at_ac": ("AT", "AC")}
+_TRIED_INTRONS = 20_000
 _WORST_GENES = 5
-_FEW_INTRONS = 20
-_UNKNOWN_PAIR = 16
+
+_FLIPPED = {"+": "-", "-": "+"}
+_SHIFTS: dict[str, tuple[int, int]] = {
+    **{f"every coordinate moved by {move:+d}": (move, move) for move in (-1, 1, -2, 2)},
+    "every exon start moved by +1 (starts are 0-based)": (0, 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class GuardReport:
-    """What the guard saw.
+class IntronCheck:
+    """What the distinct introns of an annotation read on the genome.
 
     Parameters
     ----------
     introns
-        Distinct introns read, without those that touch unknown bases.
-    canonical_share
-        Share of them that read GT…AG, GC…AG or AT…AC; None where there is no intron.
-    dropped_contigs, dropped_genes
-        Contigs of the annotation that the genome lacks, and how many genes were left out with them.
+        Distinct (contig, strand, start, end), of at least the minimal length.
+    unknown
+        Those with an unknown base at a site: not counted in the rate.
+    gt_ag, gc_ag, at_ac
+        Counts of the known motifs.
+    worst_genes
+        The genes with the most introns that read otherwise, as `name (otherwise of introns)`.
     """
 
     introns: int
-    canonical_share: float | None
-    dropped_contigs: tuple[str, ...]
-    dropped_genes: int
+    unknown: int
+    gt_ag: int
+    gc_ag: int
+    at_ac: int
+    worst_genes: tuple[str, ...]
+
+    @property
+    def checked(self) -> int:
+        """Introns without unknown bases at their sites."""
+        return self.introns - self.unknown
+
+    @property
+    def known(self) -> int:
+        """Introns that read GT...AG, GC...AG or AT...AC."""
+        return self.gt_ag + self.gc_ag + self.at_ac
+
+    @property
+    def rate(self) -> float | None:
+        """Share of the checked introns with a known motif; None where none could be checked."""
+        return self.known / self.checked if self.checked else None
 
 
-def with_genome_names(annotation: Annotation, genome: Genome) -> tuple[Annotation, tuple[str, ...], int]:
-    """The annotation with the genome's contig names, without the contigs that the genome lacks.
-
-    Returns
-    -------
-    annotation, dropped contigs, dropped genes
-
-    Raises
-    ------
-    GuardError
-        No contig matches, or a gene reaches beyond its contig.
-    """
-    match = match_contigs(annotation.genes["chrom"].unique(maintain_order=True).to_list(), genome.contigs)
-    if not match.names:
-        raise GuardError(
-            expected=f"contigs of the annotation in the genome ({first_few(list(genome.contigs))})",
-            found=f"none of {first_few(match.unmatched)}",
-            action="give genome and annotation of one build and species, with contig names such as chr1 or 1",
-        )
-    named = Annotation(
-        *(
-            frame.filter(pl.col("chrom").is_in(list(match.names))).with_columns(
-                pl.col("chrom").replace_strict(match.names)
-            )
-            for frame in (annotation.genes, annotation.transcripts, annotation.exons)
-        )
-    )
-    dropped = annotation.genes.height - named.genes.height
-    if match.unmatched:
-        log.warning(
-            "%d contigs of the annotation are not in the genome; their %d genes are left out: %s",
-            len(match.unmatched), dropped, first_few(match.unmatched),
-        )  # fmt: skip
-    _check_ends(named, genome)
-    return named, match.unmatched, dropped
-
-
-def _check_ends(annotation: Annotation, genome: Genome) -> None:
-    beyond = annotation.genes.filter(
-        pl.col("end") > pl.col("chrom").replace_strict(genome.contigs, return_dtype=pl.Int64)
-    )
-    if beyond.height:
-        gene = beyond.row(0, named=True)
-        raise GuardError(
-            expected=f"every gene within its contig; {gene['chrom']} has {genome.contigs[gene['chrom']]:,} bases",
-            found=f"{beyond.height} genes beyond: {gene['gene_id']} ends at position {gene['end']:,} and "
-            f"{first_few(beyond['gene_id'].to_list()[1:]) or 'no other'}",
-            action="the genome is of another build or cut off: give genome and annotation of one build",
-        )
-
-
-def check_introns(introns: pl.DataFrame, genome: Genome) -> GuardReport:
-    """Read every distinct intron off the genome.
+def check_introns(introns: pl.DataFrame, genome: Genome, build: str) -> IntronCheck:
+    """Read the introns off the genome.
 
     Parameters
     ----------
     introns
-        gene_id, chrom, strand, start, end (0-based half-open).
+        gene_id, chrom, strand, start, end (0-based half-open) of every transcript's introns.
+    build
+        The build's name, for the message.
 
     Raises
     ------
     GuardError
-        Fewer than 80 % read as introns do; the message says which mistake is likely.
+        Fewer than 80 % have a known motif (fewer than half, of fewer than 20 introns); the message says which shift would help, or that the build is wrong. Below
+        95 % a warning names the worst genes.
     """
-    distinct = introns.unique(["chrom", "strand", "start", "end"], maintain_order=True)
-    reads = intron_reads(distinct, genome)
-    known = reads != -1
-    share = float((reads[known] == 1).mean()) if known.any() else None
-    report = GuardReport(int(known.sum()), share, (), 0)
-    if share is None:
-        log.warning("the annotation has no intron in known sequence: the coordinates could not be checked")
-    elif share < STOP_BELOW and report.introns >= _FEW_INTRONS:
-        raise _disagreement(distinct, genome, share)
-    elif share < WARN_BELOW:
-        log.warning("only %.1f %% of %d introns read GT…AG, GC…AG or AT…AC; worst genes: %s", 100 * share, report.introns, _worst(distinct, reads))  # fmt: skip
-    return report
+    distinct = introns.select("chrom", "strand", "start", "end", "gene_id").unique(
+        ["chrom", "strand", "start", "end"], keep="any"
+    )
+    distinct = distinct.sort("chrom", "start", "end", "strand", "gene_id")
+    donors, acceptors = intron_motifs(distinct, genome)
+    check = _count(distinct, donors, acceptors)
+    if check.rate is None:
+        log.warning("the build could not be checked: no intron has known bases at both sites")
+    elif check.rate < (STOP_BELOW if check.checked >= ENOUGH_INTRONS else 0.5):
+        raise _wrong_coordinates(check, distinct, genome, build)
+    elif check.rate < WARN_BELOW:
+        log.warning(
+            "only %.1f %% of %s introns read GT-AG, GC-AG or AT-AC (97 to 99 %% are usual); most others: %s",
+            100 * check.rate, f"{check.checked:,}", ", ".join(check.worst_genes),
+        )  # fmt: skip
+    return check
 
 
-def intron_reads(introns: pl.DataFrame, genome: Genome, *, shift: int = 0, flip: bool = False) -> np.ndarray:
-    """Per intron 1 where it reads like one, 0 where it does not, -1 where it touches unknown bases; shape (n,).
-
-    Parameters
-    ----------
-    shift
-        Added to both bounds.
-    flip
-        Read the other strand.
-    """
-    donors, acceptors = edge_pairs(introns, genome, shift=shift, flip=flip)
-    number = {name: code for code, name in enumerate(base_pair_names())}
-    canonical = np.zeros(donors.size, dtype=bool)
-    for donor, acceptor in CANONICAL_PAIRS:
-        canonical |= (donors == number[donor]) & (acceptors == number[acceptor])
-    unknown = (donors == _UNKNOWN_PAIR) | (acceptors == _UNKNOWN_PAIR)
-    return np.where(unknown, -1, canonical.astype(np.int8))
+def _has_motif(donors: PairCodes, acceptors: PairCodes, motif: tuple[str, str]) -> npt.NDArray[np.bool_]:
+    donor, acceptor = (PAIR_NAMES.index(name) for name in motif)
+    has: npt.NDArray[np.bool_] = (donors == donor) & (acceptors == acceptor)
+    return has
 
 
-def edge_pairs(
-    introns: pl.DataFrame, genome: Genome, *, shift: int = 0, flip: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Dinucleotide codes of the first and last two bases of each intron on its strand, each of shape (n,)."""
-    donors = np.full(introns.height, _UNKNOWN_PAIR, dtype=np.uint8)
-    acceptors = donors.copy()
-    numbered = introns.with_row_index("row").sort("chrom", "start")
-    for (chrom,), group in numbered.group_by("chrom", maintain_order=True):
-        rows, start, end = (group[name].to_numpy() for name in ("row", "start", "end"))
-        left = _pairs_at(genome, str(chrom), start.astype(np.int64) + shift)
-        right = _pairs_at(genome, str(chrom), end.astype(np.int64) - 2 + shift)
-        plus = (group["strand"].to_numpy() == "+") != flip
-        donors[rows] = np.where(plus, left, _complemented(right))
-        acceptors[rows] = np.where(plus, right, _complemented(left))
-    return donors, acceptors
+def _count(introns: pl.DataFrame, donors: PairCodes, acceptors: PairCodes) -> IntronCheck:
+    unknown = (donors == UNKNOWN_PAIR) | (acceptors == UNKNOWN_PAIR)
+    found = {name: _has_motif(donors, acceptors, motif) for name, motif in _KNOWN_MOTIFS.items()}
+    known = np.logical_or.reduce(list(found.values()))
+    by_gene = (
+        introns.select("gene_id", odd=~known & ~unknown, checked=~unknown)
+        .group_by("gene_id")
+        .agg(pl.col("odd").sum(), pl.col("checked").sum())
+        .filter(pl.col("odd") > 0)
+        .sort(["odd", "checked", "gene_id"], descending=[True, False, False])
+        .head(_WORST_GENES)
+    )
+    worst = tuple(f"{gene_id} ({odd} of {checked})" for gene_id, odd, checked in by_gene.iter_rows())
+    counts = {name: int(has.sum()) for name, has in found.items()}
+    return IntronCheck(introns.height, int(unknown.sum()), **counts, worst_genes=worst)
 
 
-_REGION = 2_000_000
-"""Bases of a contig read at once while introns are looked at."""
-
-
-def _pairs_at(genome: Genome, chrom: str, first: np.ndarray) -> np.ndarray:
-    pairs = np.empty(first.size, dtype=np.uint8)
-    for region in np.unique(first // _REGION).tolist():
-        rows = np.flatnonzero(first // _REGION == region)
-        low = int(first[rows].min())
-        codes = genome.codes(chrom, low, int(first[rows].max()) + 2)
-        pairs[rows] = base_pairs(codes, first[rows] - low)
-    return pairs
-
-
-def _complemented(pairs: np.ndarray) -> np.ndarray:
-    """The dinucleotides of the other strand, read in its direction."""
-    left, right = (pairs // 4).astype(np.uint8), (pairs % 4).astype(np.uint8)
-    flipped = 4 * (3 - right) + (3 - left)
-    return np.where(pairs == _UNKNOWN_PAIR, _UNKNOWN_PAIR, flipped).astype(np.uint8)
-
-
-def _worst(introns: pl.DataFrame, reads: np.ndarray) -> str:
-    odd = introns.with_columns(odd=pl.Series(reads == 0)).group_by("gene_id").agg(pl.col("odd").sum())
-    worst = odd.filter(pl.col("odd") > 0).sort("odd", "gene_id", descending=[True, False]).head(_WORST_GENES)
-    return ", ".join(f"{gene} ({count})" for gene, count in worst.iter_rows())
-
-
-def _disagreement(introns: pl.DataFrame, genome: Genome, share: float) -> GuardError:
-    def rate(shift: int, *, flip: bool) -> float:
-        reads = intron_reads(introns, genome, shift=shift, flip=flip)
-        return float((reads[reads != -1] == 1).mean()) if (reads != -1).any() else 0.0
-
-    tried = {f"shifted by {shift:+d}": rate(shift, flip=False) for shift in _SHIFTS}
-    tried["on the other strand"] = rate(0, flip=True)
-    best = max(tried, key=lambda name: tried[name])
-    if tried[best] >= STOP_BELOW:
-        likely = f"{best} {100 * tried[best]:.1f} % would: the annotation's coordinates or strands are wrong by that"
-    else:
-        likely = (
-            "no shift of one or two bases and no change of strand helps: genome and annotation are of different builds"
+def _wrong_coordinates(check: IntronCheck, introns: pl.DataFrame, genome: Genome, build: str) -> GuardError:
+    expected = "97 to 99 % of the distinct introns to read GT-AG, GC-AG or AT-AC on the transcript's strand"
+    found = f"{check.known:,} of {check.checked:,} ({100 * check.known / check.checked:.1f} %) do"
+    remedy, rate = _best_remedy(introns.head(_TRIED_INTRONS), genome)
+    if rate >= STOP_BELOW:
+        return GuardError(
+            expected,
+            f"{found}; with {remedy}, {100 * rate:.1f} % would",
+            "correct the annotation's coordinates or strands in this way (GTF and GFF3 are 1-based, both ends included)",
         )
     return GuardError(
-        expected="97 to 99 % of the introns to read GT…AG, GC…AG or AT…AC on the genome",
-        found=f"{100 * share:.1f} % of {introns.height:,} do; {likely}",
-        action="give genome and annotation of the same build, with the coordinates as their source publishes them",
+        expected,
+        f"{found}; no shift by 1 or 2 bases and not the other strand helps; most others: {', '.join(check.worst_genes)}",
+        f"the annotation is probably of another build than the genome, which was given as {build}: "
+        f"use both of one build ({first_few(list(genome.contigs), 3)} were compared)",
     )
+
+
+def _best_remedy(introns: pl.DataFrame, genome: Genome) -> tuple[str, float]:
+    """What would make the introns fit best, and the share that would fit."""
+    flipped = introns.with_columns(pl.col("strand").replace(_FLIPPED))
+    rates = {"the strands exchanged": _count(flipped, *intron_motifs(flipped, genome)).rate or 0.0}
+    for remedy, (move_start, move_end) in _SHIFTS.items():
+        moved = intron_motifs(introns, genome, move_start=move_start, move_end=move_end)
+        rates[remedy] = _count(introns, *moved).rate or 0.0
+    best = max(rates, key=lambda remedy: rates[remedy])
+    return best, rates[best]

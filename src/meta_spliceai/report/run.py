@@ -159,7 +159,7 @@ def _errors(result: EvaluationResult) -> str:
         "FP and FN at the cut where the other folds have their best F1; then the false positives at the base model's number "
         "of misses, and the misses at its number of false calls, with those cuts chosen on the other folds too."
     )
-    shown = _titled(result.errors, result).select(_ERROR_TITLES)
+    shown = _titled(result.errors, result).select(*_ERROR_TITLES)
     return page.section("Errors at a cut", page.paragraph(words), page.table(shown, _ERROR_TITLES))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +31,11 @@ def row_group_rows(table: Table) -> int:
     return min(ROW_GROUP_ROWS, max(1, _ROW_GROUP_BYTES // row_bytes // 1024) * 1024)
 
 
+def _repetitive(table: Table) -> list[str]:
+    """Columns that a dictionary makes smaller; for scores it only costs time and space."""
+    return [column.name for column in table if column.dtype in (pl.String, pl.UInt16)]
+
+
 def schema_metadata(table: Table) -> dict[bytes, bytes]:
     """The table's schema as Parquet metadata, so that a file explains itself."""
     return {SCHEMA_KEY: json.dumps(as_json(table), sort_keys=True).encode()}
@@ -54,6 +60,7 @@ def write_parquet(frame: pl.DataFrame, path: Path, table: Table, *, checked: boo
             arrow_table(frame, table),
             aside,
             compression="zstd",
+            use_dictionary=_repetitive(table),
             row_group_size=row_group_rows(table),
             write_page_index=False,
         )
@@ -76,7 +83,8 @@ class TableWriter:
         with ExitStack() as stack:
             aside = stack.enter_context(written_aside(self._path))
             schema = arrow_table(self._table.empty(), self._table).schema
-            self._writer = stack.enter_context(pq.ParquetWriter(aside, schema, compression="zstd"))
+            writer = pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=_repetitive(self._table))
+            self._writer = stack.enter_context(writer)
             # a part of the stack, so that a disk that is full only now still ends in `written_aside`
             stack.push(self._flush_the_rest)
             self._stack = stack.pop_all()
@@ -108,8 +116,39 @@ class TableWriter:
 
 def read_parquet(path: Path, table: Table | None = None, columns: list[str] | None = None) -> pl.DataFrame:
     """Read a Parquet file; a damaged or missing one is a `StoreError`, a wrong table a `SchemaError`."""
+    with _read_errors(path):
+        frame = _polars(pq.read_table(path, columns=columns))
+    if table is not None and columns is None:
+        check_frame(frame, table, source=path.name)
+    return frame
+
+
+def read_rows(path: Path, table: Table, column: str, values: Collection[str]) -> pl.DataFrame:
+    """The rows whose text `column` is among `values`, in order; only row groups that hold some are read.
+
+    Raises
+    ------
+    StoreError, SchemaError
+        As `read_parquet`.
+    """
+    wanted = pl.Series(sorted(values), dtype=pl.String)
+    frames = [table.empty()]
+    with _read_errors(path), pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            here = _polars(file.read_row_group(group, columns=[column])).to_series().is_in(wanted)
+            where = here.arg_true()
+            if where.len():
+                # mostly one run of rows, which is cut out without copying
+                first, last = int(where[0]), int(where[-1])
+                run = _polars(file.read_row_group(group).slice(first, last + 1 - first))
+                frames.append(run if run.height == where.len() else run.filter(here.slice(first, run.height)))
+    return check_frame(pl.concat(frames), table, source=path.name)
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
     try:
-        frame = pl.from_arrow(pq.read_table(path, columns=columns))
+        yield
     except FileNotFoundError as error:
         raise StoreError(
             f"a file {path}", "there is none", "run the command that writes it again; it resumes"
@@ -120,9 +159,11 @@ def read_parquet(path: Path, table: Table | None = None, columns: list[str] | No
             found=str(error).splitlines()[0],
             action="delete the file and run the command that writes it again; only that part is made again",
         ) from error
+
+
+def _polars(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
-    if table is not None and columns is None:
-        check_frame(frame, table, source=path.name)
     return frame
 
 

@@ -1,0 +1,45 @@
+"""Runs a base pass again and again in processes of its own, each killed at another write, and resumes each.
+
+Run as a program with a JSON of instructions on stdin, it prints a JSON of what became of each point to die at.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.build.kill_driver import Death, contents, in_a_process
+from tests.toys.toy_base_model import ToyBaseModel
+
+from meta_spliceai.basemodel import registry
+from meta_spliceai.basepass.run import run
+
+
+def pass_and_die(options: dict[str, Any], folder: Path, at: int, count: Path) -> None:
+    registry._SHIPPED["toy"] = lambda **_: ToyBaseModel()
+    death = Death(at)
+    death.watch()
+    run(**options, eval_dir=folder, base_model="toy")
+    count.write_text(str(death.steps))
+
+
+def outcome_of(options: dict[str, Any], folder: Path, at: int) -> dict[str, Any]:
+    """Run into `folder`, dying at step `at`, then run again."""
+    count = folder.with_suffix(".steps")
+    killed = in_a_process(pass_and_die, options, folder, at, count) == -signal.SIGKILL
+    steps = 0 if killed else int(count.read_text())
+    resumed = in_a_process(pass_and_die, options, folder, 0, count) == 0
+    return {"at": at, "killed": killed, "steps": steps, "resumed": resumed, "contents": contents(folder)}
+
+
+def main() -> None:
+    told = json.load(sys.stdin)
+    options = {**told["options"], "reference": Path(told["reference"])}
+    json.dump([outcome_of(options, Path(told["folder"]) / f"killed_{at}", at) for at in told["points"]], sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
