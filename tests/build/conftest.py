@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.toys.tiny_genome import write_tiny_genome
-from tests.toys.toy_base_model import ToyBaseModel
 
 from meta_spliceai.basemodel import registry
 from meta_spliceai.basepass.run import run as run_base_pass
 from meta_spliceai.reference.prepare import prepare
+from tests.toys.tiny_genome import write_tiny_genome
+from tests.toys.toy_base_model import ToyBaseModel
 
 
 @dataclass(frozen=True)

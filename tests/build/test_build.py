@@ -10,10 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from tests.build.conftest import Passed, pass_over, rows_of
-from tests.build.kill_driver import contents
-from tests.oracles.build_oracles import count_kmers_slowly, trim_slowly, window_of
-from tests.toys.tiny_genome import GENES, tiny_sequences
 
 from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.build import run as run_module
@@ -24,6 +20,10 @@ from meta_spliceai.reference.load import load
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.tables import GENE_MANIFEST_TABLE, dataset_table
 from meta_spliceai.store.folder import read_manifest
+from tests.build.conftest import Passed, pass_over, rows_of
+from tests.build.kill_driver import contents
+from tests.oracles.build_oracles import count_kmers_slowly, trim_slowly, window_of
+from tests.toys.tiny_genome import GENES, tiny_sequences
 
 KMERS = (1, 3)
 

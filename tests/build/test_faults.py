@@ -13,8 +13,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.build.conftest import Passed, pass_over, rows_of
-from tests.build.kill_driver import contents
 
 from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.build import probe as probe_module
@@ -30,6 +28,8 @@ from meta_spliceai.errors import (
 )
 from meta_spliceai.store.atomic import write_json
 from meta_spliceai.store.folder import Folder, read_manifest
+from tests.build.conftest import Passed, pass_over, rows_of
+from tests.build.kill_driver import contents
 
 GENES = ["TG01.1", "TG09.1", "TG13.1"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.build.conftest import Passed, pass_over
 
 DRIVER = Path(__file__).with_name("kill_driver.py")

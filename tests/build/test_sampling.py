@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles.build_oracles import trim_slowly
 
-from meta_spliceai.build.sampling import LEDGER_TABLE, TrimRule, trim
+from meta_spliceai.build.sampling import TrimRule, trim
 from meta_spliceai.errors import InputError
 from meta_spliceai.schema.check import check_frame
-from meta_spliceai.schema.tables import ANALYSIS_TABLE
+from meta_spliceai.schema.tables import ANALYSIS_TABLE, LEDGER_TABLE
+from tests.oracles.build_oracles import trim_slowly
 
 NAMES = (
     "gene_id",

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.build.conftest import Passed
-from tests.toys.tiny_genome import GENES
 
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError
 from meta_spliceai.reference.load import Reference, load
+from tests.build.conftest import Passed
+from tests.toys.tiny_genome import GENES
 
 IDS = [gene.gene_id for gene in GENES]
 ERRORS = {"TG05.1": {"FP": 1, "FN": 5}, "TG02.3": {"FP": 4, "FN": 2}, "TG17.1": {"FP": 4, "FN": 0}}

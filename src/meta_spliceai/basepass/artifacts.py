@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.basemodel.protocol import Scores
@@ -17,11 +16,10 @@ from meta_spliceai.errors import GeneError, StoreError, first_few
 from meta_spliceai.features.stretch import Stretch
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval, Strand
-from meta_spliceai.genome.sequences import reverse_complement
 from meta_spliceai.schema.tables import ANALYSIS_TABLE
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Manifest, read_manifest
-from meta_spliceai.store.tables import read_parquet
+from meta_spliceai.store.tables import read_rows
 
 KIND = "base pass"
 FORMAT_VERSION = 1
@@ -97,15 +95,15 @@ class Artifacts:
             )
         wanted = {self._chunk_of_gene[gene_id] for gene_id in gene_ids}
         frames = [
-            self._chunk_candidates(name).filter(pl.col("gene_id").is_in(list(gene_ids)))
+            read_rows(self._analysis_file(name), ANALYSIS_TABLE, "gene_id", gene_ids)
             for name in chunks_in_order(self._manifest)
             if name in wanted
         ]
         return pl.concat(frames) if frames else ANALYSIS_TABLE.empty()
 
-    def _chunk_candidates(self, name: str) -> pl.DataFrame:
-        file = next(file.name for file in self._manifest.parts[name].files if file.name.startswith("analysis_"))
-        return read_parquet(self._folder / file, ANALYSIS_TABLE)
+    def _analysis_file(self, part: str) -> Path:
+        files = self._manifest.parts[part].files
+        return self._folder / next(file.name for file in files if file.name.startswith(ANALYSIS_TABLE.name))
 
     @cached_property
     def _spans(self) -> dict[tuple[str, str], list[tuple[Span, str]]]:
@@ -154,15 +152,7 @@ class Artifacts:
         start, end = interval.start - reach, interval.end + reach
         scores = self.scores(interval.chrom, interval.strand, start, end, allow_unscored=allow_unscored)
         codes = genome.codes(interval.chrom, start, end)
-        if interval.strand == "+":
-            return Stretch(codes, scores.donor, scores.acceptor, scores.spread)
-        return Stretch(
-            reverse_complement(codes), *(_flipped(x) for x in (scores.donor, scores.acceptor, scores.spread))
-        )
-
-
-def _flipped(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.ascontiguousarray(values[::-1])
+        return Stretch.from_ascending(interval.strand, codes, scores.donor, scores.acceptor, scores.spread)
 
 
 def chunks_in_order(manifest: Manifest) -> list[str]:

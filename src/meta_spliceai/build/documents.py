@@ -18,9 +18,10 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.basepass.candidates import SCORED_FROM
-from meta_spliceai.build.sampling import CALLED, EASY, HARD, NEIGHBOURHOOD, NOT_CANDIDATE, SITE, TIERS
+from meta_spliceai.build.sampling import CALLED, EASY, HARD, NEIGHBOURHOOD, SITE
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.describe import as_json
+from meta_spliceai.schema.tables import DATASET_TIERS, NOT_CANDIDATE
 from meta_spliceai.store.atomic import write_bytes, write_json, write_text
 
 LAYOUT_VERSION = 1
@@ -211,7 +212,7 @@ rates on the bare rows describe the sample, not the genome: negatives are rarer 
 
 def _ledger_totals(summary: Summary) -> str:
     totals = summary.sampling
-    rows = [(tier, *(totals[tier][name] for name in _LEDGER_COUNTS)) for tier in (*TIERS, NOT_CANDIDATE)]
+    rows = [(tier, *(totals[tier][name] for name in _LEDGER_COUNTS)) for tier in (*DATASET_TIERS, NOT_CANDIDATE)]
     sums = [sum(tier[name] for tier in totals.values()) for name in _LEDGER_COUNTS]
     return _table(["tier", "seen", "kept", "dropped"], [*rows, ("all", *sums)])
 

@@ -13,8 +13,7 @@ from meta_spliceai.build.batch import COUNTED
 from meta_spliceai.build.master import ledger_file
 from meta_spliceai.build.plan import BuildPlan
 from meta_spliceai.build.probe import probe_boundaries
-from meta_spliceai.build.sampling import LEDGER_TABLE
-from meta_spliceai.schema.tables import GENE_MANIFEST_TABLE
+from meta_spliceai.schema.tables import GENE_MANIFEST_TABLE, LEDGER_TABLE
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 

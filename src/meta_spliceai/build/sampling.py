@@ -23,35 +23,9 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.draws import draws
 from meta_spliceai.genome.labels import NEITHER, BoolArray
-from meta_spliceai.schema.column import Column, Table
-from meta_spliceai.schema.tables import GENE_MANIFEST_TABLE
+from meta_spliceai.schema.tables import DATASET_TIERS, LEDGER_TABLE, NOT_CANDIDATE
 
 SITE, CALLED, HARD, NEIGHBOURHOOD, EASY = "site", "called", "hard", "neighbourhood", "easy"
-TIERS = (SITE, CALLED, HARD, NEIGHBOURHOOD, EASY)
-"""Tiers of the rows of a dataset, in the order of the ledger."""
-
-NOT_CANDIDATE = "not_candidate"
-"""Ledger line for the bases of a gene body that the base pass did not keep: they are seen, and all dropped."""
-
-LEDGER_TABLE = Table(
-    "sampling_ledger",
-    1,
-    "one row per gene and tier: every base of every gene body is counted once",
-    (
-        next(column for column in GENE_MANIFEST_TABLE if column.name == "gene_id"),
-        Column(
-            "sampling_tier",
-            pl.String,
-            "sampling",
-            "label",
-            "tier of the dataset, or not_candidate for bases that the base pass did not keep",
-            choices=(*TIERS, NOT_CANDIDATE),
-        ),
-        Column("rows_seen", pl.Int64, "text", "label", "bases of this tier", low=0),
-        Column("rows_kept", pl.Int64, "text", "label", "of these, rows of the dataset", low=0),
-        Column("rows_dropped", pl.Int64, "text", "label", "rows_seen - rows_kept", low=0),
-    ),
-)
 
 _FARTHER_THAN_ANY_CONTIG = 1 << 40
 
@@ -177,7 +151,7 @@ def _ledger(tiered: pl.DataFrame, kept: BoolArray, genes: pl.DataFrame) -> pl.Da
         rows_seen=pl.col("gene_length") - pl.col("candidates").fill_null(0),
         rows_kept=0,
     )
-    lines = genes.select("gene_id").join(pl.DataFrame({"sampling_tier": [*TIERS, NOT_CANDIDATE]}), how="cross")
+    lines = genes.select("gene_id").join(pl.DataFrame({"sampling_tier": [*DATASET_TIERS, NOT_CANDIDATE]}), how="cross")
     counts = pl.concat([counted.cast({"rows_seen": pl.Int64}), never.cast({"rows_kept": pl.Int64})])
     filled = lines.join(counts, on=["gene_id", "sampling_tier"], how="left", maintain_order="left").with_columns(
         pl.col("rows_seen", "rows_kept").fill_null(0)

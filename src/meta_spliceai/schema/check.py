@@ -16,15 +16,16 @@ def problems_of(frame: pl.DataFrame, table: Table, *, exact: bool = True) -> lis
     exact
         Also require that there are no other columns and that the order is the declared one.
     """
-    missing = [column.name for column in table if column.name not in frame.columns]
+    held, declared = dict.fromkeys(frame.columns), dict.fromkeys(table.names)
+    missing = [name for name in declared if name not in held]
     found = [f"column {name} is missing" for name in missing]
     if exact:
-        extra = [name for name in frame.columns if name not in set(table.names)]
+        extra = [name for name in held if name not in declared]
         found += [f"column {name} is not declared" for name in extra]
-        if not missing and not extra and frame.columns != table.names:
+        if not missing and not extra and list(held) != list(declared):
             found.append("the columns are not in the declared order")
     for column in table:
-        if column.name not in missing:
+        if column.name in held:
             found += _problems_of_column(frame[column.name], column)
     return found
 

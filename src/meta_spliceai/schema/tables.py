@@ -288,6 +288,25 @@ GENE_MANIFEST_TABLE = Table(
     ),
 )  # fmt: skip
 
+DATASET_TIERS = ("site", "called", "hard", "neighbourhood", "easy")
+"""Tiers of the rows of a dataset, in the order of the ledger."""
+
+NOT_CANDIDATE = "not_candidate"
+"""Ledger line for the bases of a gene body that the base pass did not keep: they are seen, and all dropped."""
+
+LEDGER_TABLE = Table(
+    "sampling_ledger",
+    1,
+    "one row per gene and tier: every base of every gene body is counted once",
+    (
+        _GENE_ID,
+        Column("sampling_tier", pl.String, "sampling", "label", "tier of the dataset, or not_candidate for bases that the base pass did not keep", choices=(*DATASET_TIERS, NOT_CANDIDATE)),
+        Column("rows_seen", pl.Int64, "text", "label", "bases of this tier", low=0),
+        Column("rows_kept", pl.Int64, "text", "label", "of these, rows of the dataset", low=0),
+        Column("rows_dropped", pl.Int64, "text", "label", "rows_seen - rows_kept", low=0),
+    ),
+)  # fmt: skip
+
 PREDICTION_TABLE_KEYS: tuple[Column, ...] = (
     _CHROM, _STRAND, _POSITION,
     Column("group", pl.Int32, "key", "gene", "gene group: genes that overlap or resemble one another share it", low=0),
