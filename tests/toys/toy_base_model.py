@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.basemodel.protocol import BaseModelInfo, Scores
+from meta_spliceai.basemodel.protocol import BaseModelInfo, Scores, check_codes
 from meta_spliceai.genome.sequences import Codes
 
 HALF_CONTEXT = 10
@@ -37,6 +37,7 @@ class ToyBaseModel:
         )
 
     def score(self, codes: Codes) -> Scores:
+        check_codes(codes, self.info)
         length = codes.size - 2 * HALF_CONTEXT
         donor_logit = _donor_logit(codes, length) + _noise(codes, length, salt=1)
         acceptor_logit = _acceptor_logit(codes, length) + _noise(codes, length, salt=2)

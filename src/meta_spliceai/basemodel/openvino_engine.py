@@ -30,8 +30,9 @@ _AXIS_CHANNEL, _AXIS_POSITION = 1, 3
 def _without_telemetry() -> Iterator[None]:
     """Make `openvino_telemetry` look absent.
 
-    Importing OpenVINO imports its model converter, which reports the import to a statistics service and writes an
-    identifier into the user's home, unless the user has opted out or that package is absent; no setting turns it off.
+    Importing OpenVINO imports its model converter, which writes an identifier into the user's home and reports the
+    import to a statistics service, unless the user has opted out before, the environment says that this is a CI job, or
+    that package is absent. The last is the only one that leaves the user's home and environment as they are.
     """
     if _TELEMETRY in sys.modules:
         yield
@@ -56,7 +57,8 @@ class OpenVINOEngine:
     networks
         The members, all with the same context.
     threads
-        Threads to compute with; all of the machine's by default. The scores do not depend on it.
+        Threads to compute with; by default as many as the engine finds best, usually one per core. The scores do not
+        depend on it.
     windows
         Lengths to compile for; see `windows.plan_windows`.
     """

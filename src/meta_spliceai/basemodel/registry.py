@@ -48,7 +48,7 @@ def load_base_model(name: str, *, weights: Path | None = None, threads: int | No
     weights
         Folder or file of the weights, where they are not found by themselves.
     threads
-        Threads to compute with; all of the machine's by default.
+        Threads to compute with; by default as many as the engine finds best, usually one per core.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def load_base_model(name: str, *, weights: Path | None = None, threads: int | No
         The name is unknown, a plug-in cannot be imported or does not give a base model, or the weights are unusable.
     """
     if threads is not None and threads < 1:
-        raise ModelError("at least one thread", f"threads={threads}", "give 1 or more, or leave it out to use all")
+        raise ModelError("at least one thread", f"threads={threads}", "give 1 or more, or leave it out")
     loader = _SHIPPED.get(name)
     if loader is not None:
         return loader(weights=weights, threads=threads)

@@ -67,7 +67,7 @@ def load_spliceai(*, weights: Path | None = None, threads: int | None = None) ->
     weights
         Folder with the five files; by default those of the installed package `spliceai`.
     threads
-        Threads to compute with; all of the machine's by default.
+        Threads to compute with; by default as many as the engine finds best, usually one per core.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def plan_windows(length: int, *, windows: tuple[int, ...] = WINDOWS, halo: int =
 def _cheapest(units: int, windows: tuple[int, ...], halo: int) -> list[int]:
     """Windows, longest first, that cover `units` times the smallest window at the least cost."""
     unit = min(windows)
-    cost = [0] + [0] * units
+    cost = [0] * (units + 1)
     choice = [0] * (units + 1)
     for covered in range(1, units + 1):
         cost[covered], choice[covered] = min(

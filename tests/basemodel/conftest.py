@@ -1,0 +1,25 @@
+"""SpliceAI's weights, where they are installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meta_spliceai.basemodel.protocol import BaseModel
+from meta_spliceai.basemodel.registry import load_base_model
+from meta_spliceai.basemodel.spliceai import weight_files
+from meta_spliceai.errors import ModelError
+
+
+@pytest.fixture(scope="session")
+def spliceai_files() -> list[Path]:
+    try:
+        return weight_files()
+    except ModelError:
+        pytest.skip("no weights: the package spliceai is not installed")
+
+
+@pytest.fixture(scope="session")
+def spliceai(spliceai_files: list[Path]) -> BaseModel:
+    return load_base_model("spliceai", threads=2)
