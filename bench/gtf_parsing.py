@@ -1,6 +1,6 @@
 """How fast an annotation is parsed, against just reading (and decompressing) the same file in the same run.
 
-    python bench/gtf_parsing.py --annotation ANNOTATION.gtf.gz [--lines 3500000]
+    python bench/gtf_parsing.py [--annotation ANNOTATION.gtf.gz] [--lines 3500000]
 
 makes a file of that many lines (3.5 million: the size of GENCODE's full file) by repeating the annotation with changed
 ids and contigs, with the other rows (CDS, UTR, codons) and attributes that GENCODE has, and measures it in processes of
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 GENCODE_LINES = 3_500_000
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "chr3_42M" / "annotation.gtf.gz"
 FILLER = (
     ' transcript_type "protein_coding"; transcript_name "XXXX-201"; level 2; protein_id "ENSP00000000000.1"; '
     'transcript_support_level "1"; hgnc_id "HGNC:00000"; tag "basic"; tag "Ensembl_canonical"; tag "MANE_Select"; '
@@ -72,7 +73,7 @@ def measure(task: str, path: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--annotation", type=Path, required=True)
+    parser.add_argument("--annotation", type=Path, default=EXAMPLE)
     parser.add_argument("--lines", type=int, default=GENCODE_LINES)
     parser.add_argument("--task", choices=["read", "parse"])
     options = parser.parse_args()

@@ -3,40 +3,32 @@
     python make_example.py chr3.42M.fa grch37_exons.csv.gz
 
 `chr3.42M.fa` is doc/augustus/tutorial/data/chr3.42M.fa of Debian's package augustus-doc; `grch37_exons.csv.gz` is
-mmsplice/models/grch37_exons.csv.gz of the source distribution of mmsplice 2.4.0. The files are written beside this script.
+mmsplice/models/grch37_exons.csv.gz of the source distribution of mmsplice 2.4.0. The files are written beside this
+script; meta-spliceai has to be installed.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import struct
 import sys
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+
+from meta_spliceai.formats.bgzip import write_bgzip
+from meta_spliceai.formats.fasta import index_path, open_genome
 
 HERE = Path(__file__).parent
 CHROM = "chr3"
 FIRST, LAST = 42_000_000, 44_000_000
 """Positions (1-based, both included) of the sequence; those before it are written as N, so coordinates are the genome's."""
 
-LINE = 100
-BLOCK = 0xFF00
-EMPTY_MEMBER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+LINE = 1_000_000
+"""Letters per line: with the usual 60, the line ends would make the compressed file a quarter larger."""
 
-
-def bgzip(content: bytes) -> bytes:
-    """The content as a series of gzip members that tell their size (SAM specification, section 4.1)."""
-    members = []
-    for start in range(0, len(content), BLOCK):
-        block = content[start : start + BLOCK]
-        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-        packed = packer.compress(block) + packer.flush()
-        header = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff" + struct.pack("<HBBHH", 6, 66, 67, 2, len(packed) + 25)
-        members.append(header + packed + struct.pack("<II", zlib.crc32(block), len(block)))
-    return b"".join(members) + EMPTY_MEMBER
+MIN_INTRON = 20
 
 
 def sequence_of(fasta: Path) -> str:
@@ -59,19 +51,24 @@ def exons_of(table: Path) -> pl.DataFrame:
     return exons.filter(pl.col("gene_id").is_in(inside["gene_id"].to_list())).sort("start", "end", "transcript_id")
 
 
-def introns_reading(exons: pl.DataFrame, sequence: str, first: str, last: str) -> tuple[int, int]:
-    """How many distinct introns of at least 20 nt read first…last on their strand, and how many there are."""
+def introns_of(exons: pl.DataFrame) -> pl.DataFrame:
+    """Distinct introns (1-based, both ends included) with their number of transcripts."""
     gaps = exons.sort("transcript_id", "start").with_columns(
         end=pl.col("start").shift(-1).over("transcript_id") - 1, start=pl.col("end") + 1
     )
-    gaps = gaps.filter(pl.col("end") - pl.col("start") >= 19).unique(["strand", "start", "end"])
+    long_enough = gaps.filter(pl.col("end") - pl.col("start") + 1 >= MIN_INTRON)
+    return long_enough.group_by("strand", "start", "end").agg(transcripts=pl.len()).sort("start", "end", "strand")
+
+
+def reading(introns: pl.DataFrame, sequence: str, move: int = 0) -> pl.Series:
+    """The first and last two bases of each intron on its strand, if the sequence began `move` bases further on."""
     complement = str.maketrans("ACGT", "TGCA")
-    reading = 0
-    for strand, start, end in gaps.select("strand", "start", "end").iter_rows():
-        intron = sequence[start - FIRST : end - FIRST + 1]
-        intron = intron if strand == "+" else intron[::-1].translate(complement)
-        reading += intron.startswith(first) and intron.endswith(last)
-    return reading, gaps.height
+    motifs = []
+    for strand, start, end in introns.select("strand", "start", "end").iter_rows():
+        letters = sequence[start - FIRST - move : end - FIRST - move + 1]
+        letters = letters if strand == "+" else letters[::-1].translate(complement)
+        motifs.append(f"{letters[:2]}-{letters[-2:]}")
+    return pl.Series("motif", motifs)
 
 
 def gtf_of(exons: pl.DataFrame) -> str:
@@ -81,44 +78,64 @@ def gtf_of(exons: pl.DataFrame) -> str:
         "##format: gtf",
     ]
     for (gene,), of_gene in exons.group_by("gene_id", maintain_order=True):
-        name, strand = of_gene["gene_name"][0], of_gene["strand"][0]
-        about = f'gene_id "{gene}"; gene_name "{name}";'
-
-        def line(feature: str, rows: pl.DataFrame, more: str, about: str = about, strand: str = strand) -> str:
-            fields = (CHROM, "GENCODE", feature, rows["start"].min(), rows["end"].max(), ".", strand, ".", about + more)
-            return "\t".join(str(field) for field in fields)
-
-        lines.append(line("gene", of_gene, ""))
+        about = f'gene_id "{gene}"; gene_name "{of_gene["gene_name"][0]}";'
+        lines.append(gtf_line("gene", of_gene, about))
         for (transcript,), rows in of_gene.sort("transcript_id", "start").group_by(
             "transcript_id", maintain_order=True
         ):
-            more = f' transcript_id "{transcript}";'
-            lines.append(line("transcript", rows, more))
-            ordered = rows if strand == "+" else rows.reverse()
+            of_transcript = f'{about} transcript_id "{transcript}";'
+            lines.append(gtf_line("transcript", rows, of_transcript))
+            ordered = rows if rows["strand"][0] == "+" else rows.reverse()
             lines += [
-                line("exon", ordered.slice(place, 1), f"{more} exon_number {place + 1};")
+                gtf_line("exon", ordered.slice(place, 1), f"{of_transcript} exon_number {place + 1};")
                 for place in range(rows.height)
             ]
     return "\n".join(lines) + "\n"
 
 
+def gtf_line(kind: str, rows: pl.DataFrame, attributes: str) -> str:
+    """One line that spans the rows."""
+    fields = (CHROM, "GENCODE", kind, rows["start"].min(), rows["end"].max(), ".", rows["strand"][0], ".", attributes)
+    return "\t".join(str(field) for field in fields)
+
+
+def fasta_of(sequence: str) -> Iterator[bytes]:
+    """The contig from its first base, line by line."""
+    yield f">{CHROM}\n".encode()
+    letters = "N" * (FIRST - 1) + sequence
+    for start in range(0, len(letters), LINE):
+        yield f"{letters[start : start + LINE]}\n".encode()
+
+
+def say_what_introns_read(exons: pl.DataFrame, sequence: str) -> None:
+    """Print the figures that PROVENANCE.md quotes."""
+    introns = introns_of(exons)
+    genes, transcripts = exons["gene_id"].n_unique(), exons["transcript_id"].n_unique()
+    print(f"{genes} genes, {transcripts} transcripts, {introns.height} distinct introns of at least {MIN_INTRON} nt")
+    for move in (-1, 0, 1):
+        share = (reading(introns, sequence, move) == "GT-AG").mean()
+        print(f"first base at {FIRST + move:,}: {100 * share:.2f} % of the distinct introns read GT-AG")
+    read = introns.with_columns(reading(introns, sequence))
+    known = read["motif"].is_in(["GT-AG", "GC-AG", "AT-AC"])
+    in_transcripts = read.filter(pl.col("motif") == "GT-AG")["transcripts"].sum() / read["transcripts"].sum()
+    print(f"{100 * known.mean():.2f} % read GT-AG, GC-AG or AT-AC")
+    print(f"{100 * in_transcripts:.2f} % of the introns, counted once per transcript, read GT-AG")
+
+
 def main(fasta: Path, table: Path) -> None:
-    """Write genome.fa.gz, annotation.gtf.gz and SHA256SUMS, and say how many introns read GT…AG."""
+    """Write the example beside this script, and say how many introns read GT-AG."""
     sequence = sequence_of(fasta)
     if len(sequence) != LAST - FIRST + 1:
         sys.exit(f"expected {LAST - FIRST + 1:,} bases in {fasta}, found {len(sequence):,}")
     exons = exons_of(table)
-    reading, introns = introns_reading(exons, sequence, "GT", "AG")
-    print(
-        f"{exons['gene_id'].n_unique()} genes, {exons['transcript_id'].n_unique()} transcripts, {introns} distinct introns"
-    )
-    print(f"{100 * reading / introns:.2f} % of the introns read GT...AG")
-    letters = "N" * (FIRST - 1) + sequence
-    lines = "\n".join(letters[start : start + LINE] for start in range(0, len(letters), LINE))
-    (HERE / "genome.fa.gz").write_bytes(bgzip(f">{CHROM}\n{lines}\n".encode()))
-    (HERE / "annotation.gtf.gz").write_bytes(gzip.compress(gtf_of(exons).encode(), 9, mtime=0))
-    names = ("annotation.gtf.gz", "genome.fa.gz")
-    sums = [f"{hashlib.sha256((HERE / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    say_what_introns_read(exons, sequence)
+    genome, annotation = HERE / "genome.fa.gz", HERE / "annotation.gtf.gz"
+    index_path(genome).unlink(missing_ok=True)
+    write_bgzip(genome, fasta_of(sequence))
+    open_genome(genome).close()  # writes the index
+    annotation.write_bytes(gzip.compress(gtf_of(exons).encode(), 9, mtime=0))
+    paths = (annotation, genome, index_path(genome))
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths]
     (HERE / "SHA256SUMS").write_text("".join(sums))
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.oracles.reference_oracles import parse_gtf_slowly
-from tests.toys.tiny_genome import GENES, tiny_gtf, write_tiny_genome
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.formats import feature_rows
 from meta_spliceai.formats.annotation import read_annotation
+from tests.oracles.reference_oracles import parse_gtf_slowly
+from tests.toys.tiny_genome import GENES, tiny_gtf, write_tiny_genome
 
 GENCODE = """##description: GENCODE
 chr1\tHAVANA\tgene\t11\t90\t.\t-\t.\tgene_id "ENSG1.2"; gene_type "lncRNA"; gene_name "A1; B"; level 2;

@@ -8,13 +8,13 @@ import pytest
 import twobitreader
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.toys.tiny_genome import LENGTHS, tiny_fasta, tiny_sequences, write_tiny_genome
-from tests.toys.twobit import write_twobit
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.formats.bgzip import END_MARKER, write_bgzip
 from meta_spliceai.formats.fasta import open_genome
 from meta_spliceai.genome.sequences import decode, encode
+from tests.toys.tiny_genome import LENGTHS, tiny_fasta, tiny_sequences, write_tiny_genome
+from tests.toys.twobit import write_twobit
 
 
 @pytest.fixture(scope="module")

@@ -41,9 +41,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Passed:
 @pytest.fixture(scope="session")
 def inputs(scored: Passed, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     dataset = tmp_path_factory.mktemp("dataset")
-    build(
-        reference=scored.reference, eval_dir=scored.eval_dir, output_dir=dataset, kmer_sizes=(1,), batch_size=6
-    )
+    build(reference=scored.reference, eval_dir=scored.eval_dir, output_dir=dataset, kmer_sizes=(1,), batch_size=6)
     return Inputs(dataset, scored.reference, scored.eval_dir)
 
 

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles.training_oracles import alike_slowly, components_slowly, kmers_slowly, overlap
 
 from meta_spliceai.formats.fasta import open_genome
 from meta_spliceai.genome.sequences import decode, encode, reverse_complement
@@ -23,6 +22,7 @@ from meta_spliceai.train.groups import (
     similarity_edges,
     sketch,
 )
+from tests.oracles.training_oracles import alike_slowly, components_slowly, kmers_slowly, overlap
 
 ALL_KMERS = Similarity(one_in=1)
 
@@ -105,7 +105,9 @@ def test_a_paralog_on_the_other_strand_of_another_contig_joins_the_group(tmp_pat
     flipped = decode(reverse_complement(encode(exon)))
     fasta.write_text(f">c1\n{filler[0]}{exon}{filler[1]}\n>c2\n{filler[2]}{flipped}{filler[3]}\n")
     genes = genes_of([("c1", 1, 200), ("c1", 350, 750), ("c2", 401, 700), ("c2", 690, 1_000)])
-    exons = pl.DataFrame({"gene_id": ["G0", "G1", "G2", "G3"], "start": [1, 401, 401, 800], "end": [150, 700, 700, 900]})
+    exons = pl.DataFrame(
+        {"gene_id": ["G0", "G1", "G2", "G3"], "start": [1, 401, 401, 800], "end": [150, 700, 700, 900]}
+    )
     with open_genome(fasta) as genome:
         groups = gene_groups(genes, exons, genome, ALL_KMERS)
     assert groups.to_dict(as_series=False) == {"gene_id": ["G0", "G1", "G2", "G3"], "group": [0, 1, 1, 1]}

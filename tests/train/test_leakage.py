@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles.training_oracles import weighted_auc_slowly
-from tests.train.toys import TABLE, toy_rows
 
 from meta_spliceai.errors import LeakageError
 from meta_spliceai.features.profile import admitted_features
 from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.train.leakage import check_admitted, check_probe, check_rows, weighted_auc
+from tests.oracles.training_oracles import weighted_auc_slowly
+from tests.train.toys import TABLE, toy_rows
 
 PASSED = {"genes": ["G1"], "features_checked": 80, "changed": []}
 NAMES = ("gc_content", "donor_max_up_1_10")
@@ -28,19 +28,31 @@ def lint(**features: Leak) -> None:
 
 def test_honest_features_pass() -> None:
     lint()
-    lint(donor_max_up_1_10=lambda label, score, rng: score)
-    lint(gc_content=lambda label, score, rng: np.where(label, rng.random(label.size) < 0.99, rng.random(label.size) < 0.05))
+    lint(donor_max_up_1_10=lambda _label, score, _rng: score)
+    lint(
+        gc_content=lambda label, _score, rng: np.where(
+            label, rng.random(label.size) < 0.99, rng.random(label.size) < 0.05
+        )
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "leak", "found"),
     [
-        ("gc_content", lambda label, score, rng: label + 0.001 * rng.random(label.size), "AUC of 1.0000 of donors"),
-        ("gc_content", lambda label, score, rng: -1.0 * label + 0.001 * rng.random(label.size), "AUC of 1.0000"),
-        ("donor_max_up_1_10", lambda label, score, rng: label + rng.random(label.size), "AUC of 1.0000"),
-        ("gc_content", lambda label, score, rng: np.where(label, 0.5, rng.random(label.size)), "is 0.5 exactly on one side"),
-        ("gc_content", lambda label, score, rng: np.where(label, rng.random(label.size), -1), "is -1 exactly on one side"),
-        ("gc_content", lambda label, score, rng: np.where(label, 0.5, np.nan), "is missing in shares 1.00 apart"),
+        ("gc_content", lambda label, _score, rng: label + 0.001 * rng.random(label.size), "AUC of 1.0000 of donors"),
+        ("gc_content", lambda label, _score, rng: -1.0 * label + 0.001 * rng.random(label.size), "AUC of 1.0000"),
+        ("donor_max_up_1_10", lambda label, _score, rng: label + rng.random(label.size), "AUC of 1.0000"),
+        (
+            "gc_content",
+            lambda label, _score, rng: np.where(label, 0.5, rng.random(label.size)),
+            "is 0.5 exactly on one side",
+        ),
+        (
+            "gc_content",
+            lambda label, _score, rng: np.where(label, rng.random(label.size), -1),
+            "is -1 exactly on one side",
+        ),
+        ("gc_content", lambda label, _score, _rng: np.where(label, 0.5, np.nan), "is missing in shares 1.00 apart"),
     ],
 )
 def test_a_planted_leak_is_stopped_by_name(name: str, leak: Leak, found: str) -> None:
@@ -51,18 +63,20 @@ def test_a_planted_leak_is_stopped_by_name(name: str, leak: Leak, found: str) ->
 
 
 def test_values_missing_alike_on_both_sides_are_no_leak() -> None:
-    lint(gc_content=lambda label, score, rng: np.where(rng.random(label.size) < 0.7, np.nan, rng.random(label.size)))
+    lint(gc_content=lambda label, _score, rng: np.where(rng.random(label.size) < 0.7, np.nan, rng.random(label.size)))
 
 
 def test_too_few_sites_prove_nothing() -> None:
-    check_rows(toy_rows(60, names=NAMES, gc_content=lambda label, score, rng: label), NAMES, TABLE)
+    check_rows(toy_rows(60, names=NAMES, gc_content=lambda label, _score, _rng: label), NAMES, TABLE)
 
 
 def test_the_profile_must_admit_every_column() -> None:
     check_admitted(admitted_features(TABLE, "de_novo"), TABLE, "de_novo")
     with pytest.raises(LeakageError, match=r"gene_length \(origin gene\)") as caught:
         check_admitted(["gc_content", "gene_length", "is_donor", "num_exons", "secret"], TABLE, "de_novo")
-    assert "gene_length (origin gene), is_donor (a label, not a feature), num_exons (origin annotation)" in str(caught.value)
+    assert "gene_length (origin gene), is_donor (a label, not a feature), num_exons (origin annotation)" in str(
+        caught.value
+    )
     assert "secret (not declared)" in str(caught.value)
 
 

@@ -97,7 +97,9 @@ def test_an_ensemble_takes_the_mean_margin() -> None:
     boosters = tuple(fit_correction(data, RECIPE, seed=seed).booster for seed in (1, 2))
     ensemble = Ensemble(("a", "b", "c", "d"), 0.0, {"donor": boosters, "acceptor": boosters[:1]})
     margins = [corrected_margin(booster, data.features, data.margin) for booster in boosters]
-    np.testing.assert_allclose(ensemble.margin("donor", data.features, data.margin), np.mean(margins, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(
+        ensemble.margin("donor", data.features, data.margin), np.mean(margins, axis=0), rtol=1e-6
+    )
     np.testing.assert_array_equal(ensemble.margin("acceptor", data.features, data.margin), margins[0])
 
 

@@ -1,7 +1,7 @@
 """Files compressed with bgzip, which can be read from any place.
 
 Such a file is a series of gzip members of at most 64 KiB, each telling its compressed size, and an empty member at the
-end (SAM specification, section 4.1). The members' headers are walked once on opening, a twentieth of a second per GB,
+end (SAM specification, section 4.1). The members' headers are walked once on opening, a tenth of a second per GB,
 so no second index file is needed and a cut file is noticed at once.
 """
 
@@ -27,6 +27,7 @@ _HEADER_START = bytes.fromhex("1f8b08040000000000ff0600")
 _TAIL = struct.Struct("<II")
 _MEMBER_BYTES = 65_280
 _CACHED_MEMBERS = 64
+_STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY)  # DNA without repeats is smaller without searching for any
 
 
 class BgzipBytes:
@@ -127,7 +128,11 @@ def write_bgzip(path: Path, content: Iterable[bytes]) -> None:
 
 
 def _member(content: bytes) -> bytes:
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    body = deflater.compress(content) + deflater.flush()
+    body = min((_deflated(content, strategy) for strategy in _STRATEGIES), key=len)
     header = _HEADER.pack(_HEADER_START, b"BC", 2, len(body) + _HEADER.size + _TAIL.size - 1)
     return header + body + _TAIL.pack(zlib.crc32(content), len(content))
+
+
+def _deflated(content: bytes, strategy: int) -> bytes:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15, 9, strategy)
+    return deflater.compress(content) + deflater.flush()

@@ -13,22 +13,17 @@ from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.sites import splice_sites_of
 from meta_spliceai.reference.motifs import site_motifs
 from meta_spliceai.reference.placement import in_reference_order
-from meta_spliceai.schema.column import Column, Table
-from meta_spliceai.schema.tables import EXON_TABLE, GENE_TABLE, OVERLAP_TABLE, SITE_TABLE, TRANSCRIPT_TABLE
+from meta_spliceai.schema.column import Table
+from meta_spliceai.schema.tables import (
+    EXON_TABLE,
+    GENE_TABLE,
+    OVERLAP_TABLE,
+    SHORT_GAP_TABLE,
+    SITE_TABLE,
+    TRANSCRIPT_TABLE,
+)
 
 _TRANSCRIPT = ["chrom", "strand", "gene_id", "transcript_id"]
-
-SHORT_GAP_TABLE = Table(
-    "short_gaps",
-    1,
-    "one row per gap between exons that is too short for an intron, and transcript",
-    (
-        *(column for column in EXON_TABLE if column.name in ("chrom", "strand", "gene_id", "transcript_id")),
-        Column("start", pl.Int64, "text", "annotation", "first base of the gap, 1-based", "nt", low=1),
-        Column("end", pl.Int64, "text", "annotation", "last base of the gap, 1-based, included", "nt", low=1),
-        Column("length", pl.Int64, "text", "annotation", "end - start + 1", "nt", low=1),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from meta_spliceai.formats.annotation import read_annotation
 from meta_spliceai.formats.bgzip import GZIP_MAGIC
 from meta_spliceai.formats.fasta import index_path, open_genome
 from meta_spliceai.genome.sites import MIN_INTRON, introns_of, split_by_length
-from meta_spliceai.reference.derive import SHORT_GAP_TABLE, ReferenceTables, derive_tables
+from meta_spliceai.reference.derive import ReferenceTables, derive_tables
 from meta_spliceai.reference.guard import IntronCheck, check_introns
 from meta_spliceai.reference.load import FORMAT_VERSION, GENOME_PART, KIND, TABLES_PART, Reference, load
 from meta_spliceai.reference.placement import Placement, place
-from meta_spliceai.store.atomic import disk_errors, link_or_copy, written_aside
+from meta_spliceai.schema.tables import SHORT_GAP_TABLE
+from meta_spliceai.store.atomic import disk_errors, link_or_copy, remove, written_aside
 from meta_spliceai.store.fingerprint import file_sha256, fingerprint
 from meta_spliceai.store.folder import MANIFEST, FileEntry, Folder, PartEntry, describe_file
 from meta_spliceai.store.tables import write_parquet, write_tsv
@@ -177,11 +178,12 @@ def _genome_name(fasta: Path) -> str:
 
 def _link(source: Path, destination: Path) -> None:
     """A hard link, a symbolic link on another file system, or a copy where there are no links."""
+    # renaming a link onto another link of the same file does nothing and would leave both
+    remove(destination)
     if source.stat().st_dev == destination.parent.stat().st_dev:
         link_or_copy(source, destination)
         return
     with disk_errors(destination):
-        destination.unlink(missing_ok=True)
         try:
             destination.symlink_to(source)
         except OSError:

@@ -119,6 +119,19 @@ OVERLAP_TABLE = Table(
     ),
 )  # fmt: skip
 
+SHORT_GAP_TABLE = Table(
+    "short_gaps",
+    1,
+    "one row per gap between exons that is too short for an intron, and transcript",
+    (
+        _CHROM, _STRAND, _GENE_ID,
+        Column("transcript_id", pl.String, "key", "annotation", "transcript identifier"),
+        Column("start", pl.Int64, "text", "annotation", "first base of the gap, 1-based", "nt", low=1),
+        Column("end", pl.Int64, "text", "annotation", "last base of the gap, 1-based, included", "nt", low=1),
+        Column("length", pl.Int64, "text", "annotation", "end - start + 1", "nt", low=1),
+    ),
+)  # fmt: skip
+
 # ---- base pass -------------------------------------------------------------------------------------------------------
 
 SCORE_TABLE = Table(

@@ -118,6 +118,8 @@ def append_line(path: Path, record: dict[str, Any]) -> None:
 
 def link_or_copy(source: Path, destination: Path) -> None:
     """Make `destination` the same file as `source`: a hard link, or a copy where links are impossible."""
+    if destination.exists() and destination.samefile(source):
+        return  # renaming one name of a file over another name of it would do nothing, and leave the temporary one
     with written_aside(destination) as aside:
         aside.unlink(missing_ok=True)
         try:

@@ -28,7 +28,7 @@ from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write
 from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.predictions import calibrated
-from meta_spliceai.train.residual import Ensemble
+from meta_spliceai.train.residual import Ensemble, load_booster
 from meta_spliceai.train.whole_gene import score_tiles
 
 KIND = "meta-model"
@@ -278,12 +278,7 @@ def _load_boosters(folder: Path, digests: Mapping[str, str], channel: str) -> tu
         # the digest is compared first: XGBoost's parser should never meet a file that training did not write
         if not path.is_file() or file_sha256(path) != digest:
             raise _damaged(path, "no such file" if not path.is_file() else "its content is not what training wrote")
-        booster = xgboost.Booster()
-        try:
-            booster.load_model(bytearray(path.read_bytes()))
-        except xgboost.core.XGBoostError as error:
-            raise _damaged(path, str(error).splitlines()[0]) from error
-        boosters.append(booster)
+        boosters.append(load_booster(path.read_bytes()))
     if not boosters:
         raise _damaged(folder / MODEL_FILE, f"no {channel} model is listed")
     return tuple(boosters)

@@ -109,25 +109,32 @@ def calibrated(base: Floats, corrected: Corrected, calibration: Calibration) -> 
     return probability
 
 
-def arm_columns(tile: Tile, calibrations: Calibrations) -> dict[str, Floats]:
-    """`{arm}_donor` and `{arm}_acceptor` of the base model, of it recalibrated, and of every model of the tile."""
+def uncalibrated(base: Floats, corrected: Corrected) -> Floats:
+    """Probabilities of all bases of a tile as the model gives them: the corrected margin where there is one, else the base score."""
+    return calibrated(base, corrected, Calibration())
+
+
+def arm_columns(tile: Tile) -> dict[str, Floats]:
+    """`{arm}_donor` and `{arm}_acceptor` of the base model, of it recalibrated, and of every model of the tile.
+
+    They are not calibrated. Each fold has a calibration of its own, fitted on the others; put through them, genes of
+    different folds could no longer be ranked against one another, which a model in use, with its one map, never does to
+    them. The maps are in predictions.json, and the evaluation of calibration applies them.
+    """
     columns: dict[str, Floats] = {}
     for channel in SITE_TYPES:
         base = tile.base[channel]
-        columns[f"{BASE.name}_{channel}"] = base
-        columns[f"{RECALIBRATED.name}_{channel}"] = calibrations[RECALIBRATED.name][channel].of_probability(base)
+        columns[f"{BASE.name}_{channel}"] = columns[f"{RECALIBRATED.name}_{channel}"] = base
         for name, corrected in tile.corrected.items():
-            columns[f"{name}_{channel}"] = calibrated(base, corrected[channel], calibrations[name][channel])
+            columns[f"{name}_{channel}"] = uncalibrated(base, corrected[channel])
     return columns
 
 
-def write_predictions(
-    path: Path, tiles: Iterable[Tile], known: KnownBases, calibrations: Calibrations, table: Table
-) -> int:
+def write_predictions(path: Path, tiles: Iterable[Tile], known: KnownBases, table: Table) -> int:
     """Write tiles as a predictions table, whole or not at all; returns the rows."""
     with TableWriter(path, table) as writer:
         for tile in tiles:
-            columns = {**known.columns(tile), **arm_columns(tile, calibrations)}
+            columns = {**known.columns(tile), **arm_columns(tile)}
             frame = pl.DataFrame(columns).with_columns(
                 chrom=pl.lit(tile.interval.chrom), strand=pl.lit(tile.interval.strand)
             )

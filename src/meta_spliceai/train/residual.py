@@ -217,6 +217,23 @@ def corrected_margin(booster: xgboost.Booster, features: Floats, margin: Floats,
     return found
 
 
+def load_booster(raw: bytes) -> xgboost.Booster:
+    """A booster from the bytes of a .ubj file, applied by one thread.
+
+    Raises
+    ------
+    ValueError
+        They are no booster.
+    """
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(bytearray(raw))
+    except xgboost.core.XGBoostError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+    booster.set_param({"nthread": 1})
+    return booster
+
+
 def _seed(seed: int, part: object) -> int:
     return seeded_word(seed, "boost", part) % 2**31
 

@@ -36,7 +36,7 @@ from meta_spliceai.train.groups import Similarity
 from meta_spliceai.train.model import MODEL_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
-from meta_spliceai.train.residual import Ensemble, Recipe
+from meta_spliceai.train.residual import Ensemble, Recipe, load_booster
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import merged_length, score_tiles
 from meta_spliceai.workers.progress import track
@@ -305,7 +305,7 @@ class _Run:
 
     def _predict(self, calibrations: Mapping[str, Mapping[str, Mapping[str, Calibration]]]) -> None:
         plan = self._plan
-        self._write_description()
+        self._write_description(calibrations)
         held = [*range(plan.folds), *([SET_ASIDE] if plan.split["test"].any() else [])]
         todo = [fold for fold in held if not self._is_done(_predictions_part(fold), self._planned["calibrations"])]
         known = KnownBases(plan.reference, plan.split)
@@ -316,14 +316,19 @@ class _Run:
                 models = self._ensembles(range(plan.folds) if fold == SET_ASIDE else [fold])
                 tiles = score_tiles(plan.genes_of_fold(fold), plan.artifacts, genome, models)
                 name = f"{PREDICTIONS}/{_predictions_part(fold).replace('predictions', 'part')}.parquet"
-                of_fold = calibrations[FINAL if fold == SET_ASIDE else str(fold)]
-                rows = write_predictions(self._folder.path / name, tiles, known, of_fold, table)
+                rows = write_predictions(self._folder.path / name, tiles, known, table)
                 self._record(_predictions_part(fold), {name: rows})
 
-    def _write_description(self) -> None:
+    def _write_description(self, calibrations: Mapping[str, Mapping[str, Mapping[str, Calibration]]]) -> None:
         name = f"{PREDICTIONS}/predictions.json"
-        if not self._is_done("description", self._planned["split"]):
-            write_json(self._folder.path / name, plain(self._description()))
+        if not self._is_done("description", self._planned["calibrations"]):
+            maps = [
+                {"fold": SET_ASIDE if fold == FINAL else int(fold), "arm": arm, "splice_type": channel, **plain(beta)}
+                for fold, arms in calibrations.items()
+                for arm, channels in arms.items()
+                for channel, beta in channels.items()
+            ]
+            write_json(self._folder.path / name, {**plain(self._description()), "calibrations": maps})
             self._record("description", {name: None})
 
     def _description(self) -> dict[str, Any]:
@@ -360,16 +365,14 @@ def _predictions_part(fold: int) -> str:
 
 
 def _read_booster(path: Path) -> xgboost.Booster:
-    booster = xgboost.Booster()
     try:
-        booster.load_model(bytearray(path.read_bytes()))
-    except (OSError, xgboost.core.XGBoostError) as error:
+        return load_booster(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ModelError(
             expected=f"a fold's model in {path}",
             found=str(error).splitlines()[0],
             action="run the same train command again with --overwrite",
         ) from error
-    return booster
 
 
 def _labelled(metrics: Mapping[str, Any]) -> dict[str, Any]:
