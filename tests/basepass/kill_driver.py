@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.build.kill_driver import Death, contents, in_a_process
-from tests.toys.toy_base_model import ToyBaseModel
-
 from meta_spliceai.basemodel import registry
 from meta_spliceai.basepass.run import run
+from tests.build.kill_driver import Death, contents, in_a_process
+from tests.toys.toy_base_model import ToyBaseModel
 
 
 def pass_and_die(options: dict[str, Any], folder: Path, at: int, count: Path) -> None:

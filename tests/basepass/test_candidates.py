@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.oracles.basepass_oracles import pred_type, tier, top_k
 
 from meta_spliceai.basepass.candidates import CandidateRule, GeneTruthAndScores, choose_candidates
 from meta_spliceai.basepass.performance import gene_performance, top_k_accuracy
 from meta_spliceai.genome.draws import draws
+from tests.oracles.basepass_oracles import pred_type, tier, top_k
 
 
 def _gene(length: int = 4_000, seed: int = 0, gene_id: str = "G1") -> GeneTruthAndScores:

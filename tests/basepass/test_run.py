@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 import polars.testing
 import pytest
-from tests.toys.tiny_genome import GENES, write_tiny_genome
-from tests.toys.toy_base_model import ToyBaseModel
 
 from meta_spliceai.basemodel import registry
 from meta_spliceai.basemodel.protocol import Scores
@@ -31,6 +29,8 @@ from meta_spliceai.reference.load import load
 from meta_spliceai.reference.prepare import prepare
 from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.features import REACH
+from tests.toys.tiny_genome import GENES, write_tiny_genome
+from tests.toys.toy_base_model import ToyBaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = [GENES[0].gene_id, GENES[3].gene_id, GENES[6].gene_id]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.oracles.basepass_oracles import covered
 
 from meta_spliceai.basemodel.protocol import Scores
 from meta_spliceai.basepass.score_files import ScoreFile, rounded, spans_of, write_scores
 from meta_spliceai.errors import StoreError
 from meta_spliceai.genome.coordinates import Interval, merge_spans, subtract_spans
+from tests.oracles.basepass_oracles import covered
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 15)), max_size=6)
 

@@ -43,7 +43,7 @@ def test_help_lists_the_commands_in_the_order_of_the_work(capsys):
 
 
 def test_an_unknown_option_is_refused_with_status_2():
-    done = _run("build", "--nonsense")
+    done = _run("basepass", "run", "--reference", "none", "--nonsense")
     assert done.returncode == 2
     assert "nonsense" in done.stderr + done.stdout
 

@@ -1,94 +1,148 @@
 import json
-from pathlib import Path
 
+import numpy as np
 import polars as pl
 import polars.testing
 import pytest
-from tests.toys import predictions as toy
 
-from meta_spliceai.errors import InputError, SchemaError, StoreError
+from meta_spliceai.errors import InputError
+from meta_spliceai.evaluate.result import TABLES, load_evaluation
 from meta_spliceai.evaluate.run import evaluate, main_table, plain_words
-from meta_spliceai.evaluate.words import row_of
+from meta_spliceai.schema.check import problems_of
+from tests.evaluate import toys
+from tests.oracles import evaluation_oracles as slow
 
 
 @pytest.fixture(scope="module")
 def table() -> pl.DataFrame:
-    return toy.frame()
+    return toys.frame()
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory, table):
     folder = tmp_path_factory.mktemp("evaluated")
-    return evaluate(predictions=toy.write(folder / "predictions", table), out_dir=folder / "evaluation", draws=200)
+    return evaluate(predictions=toys.write(folder / "predictions", table), out_dir=folder / "evaluation", draws=200)
+
+
+def _changed(tmp_path, table, **columns):
+    frame = table.with_columns(**columns)
+    return evaluate(predictions=toys.write(tmp_path / "p", frame), out_dir=tmp_path / "e", draws=50)
 
 
 def test_a_better_arm_is_shown_better_with_an_interval_above_zero(result):
     for kind in ("donor", "acceptor"):
-        row = row_of(result, "all", kind, "meta")
+        row = result.ranking("all", kind, "meta")
         assert 0 < row["difference_low"] <= row["difference"] <= row["difference_high"]
 
 
-def test_every_arm_is_measured_on_the_same_bases(result, table):
-    rows = result.ranking.filter(pl.col("stratum") == "all")
-    assert rows["bases"].unique().to_list() == [table.height]
-    assert rows["sites"].unique().to_list() == [24 * 6]
+def test_the_numbers_are_those_of_the_slow_twin(result, table):
+    worst = table.filter("is_donor")["meta_donor"].min()
+    small = table.filter(pl.col("meta_donor") >= worst)  # bases below the worst site never count
+    row = result.ranking("all", "donor", "meta")
+    expected = slow.average_precision(small["meta_donor"].to_list(), small["is_donor"].to_list())
+    assert row["average_precision"] == pytest.approx(expected)
+    assert (row["bases"], row["sites"], row["groups"]) == (table.height, 24 * 6, 24)
+
+
+def test_every_arm_is_measured_on_the_same_bases(result):
+    assert result.arms.select("splice_type", "sites", "bases").n_unique() == 2
+    assert result.strata.select("splice_type", "stratum", "sites", "bases").n_unique() == 2 * 6
+
+
+def test_an_arm_with_the_same_order_has_no_difference(result):
+    row = result.ranking("all", "donor", "recalibrated")
+    assert (row["difference"], row["difference_low"], row["difference_high"]) == (0, 0, 0)
+
+
+def test_the_reference_arm_has_no_differences_and_comes_first(result):
+    assert result.about["arms"][0]["name"] == "base"
+    assert result.arms.filter(pl.col("arm") == "base")["difference"].null_count() == 2
+
+
+def test_contrasts_are_differences_between_all_pairs_of_arms(result):
+    assert result.contrasts.height == 2 * 5 * 4 / 2
+    pair = result.contrasts.filter(splice_type="donor", arm="meta", other="base_scores").row(0, named=True)
+    own, other = (result.ranking("all", "donor", arm)["average_precision"] for arm in ("meta", "base_scores"))
+    assert pair["difference"] == pytest.approx(own - other)
 
 
 def test_number_of_parts_and_order_of_rows_do_not_matter(tmp_path, table, result):
-    shuffled = toy.write(tmp_path / "predictions", table.sample(fraction=1, shuffle=True, seed=3), parts=1)
+    shuffled = toys.write(tmp_path / "predictions", table.sample(fraction=1, shuffle=True, seed=3), parts=1)
     again = evaluate(predictions=shuffled, out_dir=tmp_path / "evaluation", draws=200)
-    pl.testing.assert_frame_equal(again.ranking, result.ranking)
-    pl.testing.assert_frame_equal(again.errors, result.errors)
+    for name in TABLES:
+        exact = not name.startswith("calibration")  # sums of probabilities, whose last digit depends on the order
+        pl.testing.assert_frame_equal(getattr(again, name), getattr(result, name), check_exact=exact)
 
 
-def test_strata_split_the_bases_and_few_sites_give_no_number(tmp_path, result):
-    names = result.ranking["stratum"].unique().to_list()
-    assert sorted(names) == ["all", "alternative", "canonical", "other_genes", "protein_coding"]
-    few = evaluate(predictions=toy.write(tmp_path / "p", toy.frame(groups=3)), out_dir=tmp_path / "e", draws=50)
-    assert row_of(few, "all", "donor", "meta")["average_precision"] is None
-    assert "too few" in main_table(few)
+def test_strata_hold_their_own_bases(result, table):
+    coding = result.ranking("protein_coding", "donor", "base")
+    assert (coding["bases"], coding["sites"]) == (table.height // 2, 72)
+    unseen = result.ranking("base_unseen", "acceptor", "base")
+    assert (unseen["bases"], unseen["sites"]) == (table.filter("base_unseen").height, 72)
+    canonical = table.filter(pl.col("is_donor") & (pl.col("site_class") == 1)).height
+    row = result.ranking("canonical", "donor", "base")
+    assert (row["sites"], row["bases"]) == (canonical, table.height - 144 + canonical)
 
 
-def test_words_say_what_is_and_what_is_not_shown(result):
-    words = " ".join(plain_words(result))
-    assert "Meta-model ranks donors better than the base model: +" in words
-    assert "a different claim" in words
-    assert "never saw these chromosomes" in words
+def test_a_stratum_with_few_sites_is_counted_and_not_measured(tmp_path, table):
+    found = _changed(tmp_path, table, site_class=pl.lit(0, pl.UInt8), is_coding=pl.col("group") < 3)
+    for stratum, sites in (("canonical", 0), ("protein_coding", 18)):
+        row = found.ranking(stratum, "donor", "meta")
+        assert (row["sites"], row["average_precision"], row["caution"]) == (sites, None, "too few sites")
 
 
-def test_what_is_written_can_be_read_by_a_machine(result):
+def test_no_sites_at_all_give_counts_and_no_numbers(tmp_path, table):
+    found = _changed(tmp_path, table, is_donor=pl.lit(value=False))
+    assert found.ranking("all", "donor", "meta")["average_precision"] is None
+    assert "too few" in main_table(found)
+    assert found.errors("donor", "meta")["false_negatives"] == 0
+    assert any("too few sites (0 of the 20 it takes)" in sentence for sentence in plain_words(found))
+
+
+def test_every_table_has_the_declared_columns_and_can_be_read_back(result):
+    again = load_evaluation(result.out_dir)
+    for name, declared in TABLES.items():
+        frame = getattr(result, name)
+        assert problems_of(frame, declared) == []
+        pl.testing.assert_frame_equal(getattr(again, name), frame)
+    assert again.about == json.loads(json.dumps(result.about))
+
+
+def test_metrics_hold_every_number_by_site_type_and_arm(result):
     metrics = json.loads((result.out_dir / "metrics.json").read_text())
-    assert {arm["name"] for arm in metrics["arms"]} == {"base", "meta", "gene_conditioned"}
-    assert metrics["draws"] == 200
-    assert len(metrics["ranking"]) == result.ranking.height
-    assert (result.out_dir / "errors.tsv").read_text().startswith("splice_type\tarm\tsites")
+    assert [arm["name"] for arm in metrics["arms"]] == [arm["name"] for arm in toys.ARMS]
+    assert metrics["measured"]["sites"] == {"donor": 144, "acceptor": 144}
+    assert metrics["bootstrap"] == {"draws": 200, "seed": 42, "level": 0.95, "unit": "gene group", "few_groups": False}
+    found = metrics["results"]["donor"]["meta"]
+    assert sorted(found) == ["against", "calibration", "strata", "thresholds"]
+    assert found["strata"]["all"]["average_precision"] == result.ranking("all", "donor", "meta")["average_precision"]
+    assert sorted(found["against"]) == ["base", "base_scores", "recalibrated"]
 
 
-def test_a_unit_counted_twice_is_refused(tmp_path, table):
-    doubled = toy.write(tmp_path / "p", pl.concat([table, table.head(1)]))
-    with pytest.raises(SchemaError, match="each \\(chrom, strand, position\\) once"):
-        evaluate(predictions=doubled, out_dir=tmp_path / "e")
-    assert not (tmp_path / "e").exists()
+def test_the_same_predictions_and_seed_give_the_same_bytes(tmp_path, table):
+    predictions = toys.write(tmp_path / "p", table)
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        evaluate(predictions=predictions, out_dir=folder, draws=20)
+    for path in folders[0].glob("*.*"):
+        assert path.read_bytes() == (folders[1] / path.name).read_bytes(), path.name
 
 
-def test_nan_probabilities_are_refused(tmp_path, table):
-    broken = table.with_columns(
-        meta_donor=pl.when(pl.int_range(pl.len()) == 5).then(float("nan")).otherwise("meta_donor").cast(pl.Float32)
-    )
-    with pytest.raises(SchemaError, match=r"column meta_donor.*\n.*1 values"):
-        evaluate(predictions=toy.write(tmp_path / "p", broken), out_dir=tmp_path / "e")
+def test_an_earlier_evaluation_is_replaced(tmp_path, table):
+    predictions = toys.write(tmp_path / "p", table)
+    evaluate(predictions=predictions, out_dir=tmp_path / "e", draws=20)
+    again = evaluate(predictions=predictions, out_dir=tmp_path / "e", draws=30)
+    assert load_evaluation(tmp_path / "e").about["bootstrap"]["draws"] == again.about["bootstrap"]["draws"] == 30
 
 
-def test_a_cut_part_is_named(tmp_path, table):
-    folder = toy.write(tmp_path / "p", table)
-    part = folder / "part_00002.parquet"
-    part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(StoreError, match=r"readable Parquet file .*part_00002"):
-        evaluate(predictions=folder, out_dir=tmp_path / "e")
-
-
-def test_missing_predictions_and_too_few_draws_are_refused(tmp_path: Path, table):
-    with pytest.raises(StoreError, match="predictions folder"):
-        evaluate(predictions=tmp_path / "none", out_dir=tmp_path / "e")
+def test_too_few_draws_are_refused_before_anything_is_read(tmp_path):
     with pytest.raises(InputError, match="--draws of at least 2"):
-        evaluate(predictions=toy.write(tmp_path / "p", table), out_dir=tmp_path / "e", draws=1)
+        evaluate(predictions=tmp_path / "none", out_dir=tmp_path / "e", draws=1)
+
+
+def test_half_is_a_cut_nobody_chose(result, table):
+    called = table["meta_donor"].to_numpy() >= np.float32(0.5)
+    truth = table["is_donor"].to_numpy()
+    row = result.errors("donor", "meta")
+    assert row["false_positives_at_half"] == (called & ~truth).sum()
+    assert row["false_negatives_at_half"] == (~called & truth).sum()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.features.test_gene import ROW
-from tests.features.toys import stretch as toy_stretch
 
 from meta_spliceai.errors import ModelError
 from meta_spliceai.features import assemble
@@ -14,6 +12,8 @@ from meta_spliceai.features.base_scores import base_score_features
 from meta_spliceai.features.gene import GeneFacts
 from meta_spliceai.features.sequence import sequence_features
 from meta_spliceai.schema.features import REACH
+from tests.features.test_gene import ROW
+from tests.features.toys import stretch as toy_stretch
 
 INDEX = np.arange(REACH, REACH + 10)
 STRETCH = toy_stretch(0, 2 * REACH + 10)

@@ -9,8 +9,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.features.toys import stretch as toy_stretch
-from tests.oracles import feature_oracles as slow
 
 from meta_spliceai.features import stretch as stretch_module
 from meta_spliceai.features.base_scores import base_score_features
@@ -18,6 +16,8 @@ from meta_spliceai.features.stretch import Stretch
 from meta_spliceai.schema.check import problems_of
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.features import BASE_SCORE_FEATURES, REACH
+from tests.features.toys import stretch as toy_stretch
+from tests.oracles import feature_oracles as slow
 
 OTHER_SIDE = {"_up_": "_down_", "_down_": "_up_", "_m1": "_p1", "_m2": "_p2", "_p1": "_m1", "_p2": "_m2"}
 MIRRORED = re.compile("_up_|_down_|_[mp][12]$")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.oracles import feature_oracles as slow
 
 from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features, score_ranks
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.schema.features import ANNOTATION_FEATURES, GENE_FEATURES
+from tests.oracles import feature_oracles as slow
 
 ANNOTATION = {column.name: float(number) for number, column in enumerate(ANNOTATION_FEATURES, start=1)}
 ROW = {

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tests.features.toys import scores
 
 from meta_spliceai.features.assemble import compute_features
 from meta_spliceai.features.probe import changed_by_moving_the_ends
@@ -15,6 +14,7 @@ from meta_spliceai.features.stretch import Stretch
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.schema.features import REACH
 from meta_spliceai.schema.tables import dataset_table
+from tests.features.toys import scores
 
 CONTIG = 60_000
 DE_NOVO = admitted_features(dataset_table((2,)).columns, "de_novo")

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracles import feature_oracles as slow
 
 from meta_spliceai.features import sequence as sequence_module
 from meta_spliceai.features.sequence import kmer_codes, sequence_features
@@ -15,6 +14,7 @@ from meta_spliceai.genome.sequences import encode, reverse_complement
 from meta_spliceai.schema.check import problems_of
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.features import SEQUENCE_FEATURES, kmer_features, kmer_names
+from tests.oracles import feature_oracles as slow
 
 PADDING = "N" * 250
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.oracles.genome_oracles import bases_of, spans_of
 
 from meta_spliceai.genome.coordinates import Interval, merge_spans, subtract_spans
+from tests.oracles.genome_oracles import bases_of, spans_of
 
 span = st.builds(lambda start, length: (start, start + length), st.integers(0, 40), st.integers(1, 12))
 spans = st.lists(span, max_size=8)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.oracles.genome_oracles import split_mix
 
 from meta_spliceai.genome.draws import draws, seeded_word
+from tests.oracles.genome_oracles import split_mix
 
 POSITIONS = np.arange(1, 100_001)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.oracles import genome_oracles as slow
 
 from meta_spliceai.genome.labels import near, pred_types, splice_types, tolerant_calls
+from tests.oracles import genome_oracles as slow
 
 flags = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20)
 

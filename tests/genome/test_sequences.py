@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.oracles.genome_oracles import complement
 
 from meta_spliceai.genome.sequences import base_pair_names, base_pairs, decode, encode, reverse_complement
+from tests.oracles.genome_oracles import complement
 
 dna = st.text("ACGTN", max_size=30)
 

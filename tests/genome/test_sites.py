@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.oracles.genome_oracles import sites_of
 
 from meta_spliceai.genome.sites import introns_of, splice_sites_of, split_by_length
+from tests.oracles.genome_oracles import sites_of
 
 
 def exon_table(exons: list[tuple[int, int]], strand: str, transcript: str = "T1", gene: str = "G1") -> pl.DataFrame:

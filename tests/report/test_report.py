@@ -3,11 +3,11 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from tests.toys import predictions as toy
 
 from meta_spliceai.errors import StoreError
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.report.run import load_evaluation, report
+from tests.toys import predictions as toy
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,15 @@ import pytest
 import xgboost
 
 from meta_spliceai.train.residual import (
+    Correction,
     Ensemble,
     Examples,
     Recipe,
     base_margin,
-    corrected_margin,
     fit_correction,
+    inner_corrections,
     inner_folds,
+    shrinkage_of,
 )
 
 RECIPE = Recipe(rounds=30, eta=0.1, min_child_weight=2.0)
@@ -35,33 +37,57 @@ def loss(data: Examples, margin: np.ndarray) -> float:
 def test_a_correction_that_is_there_is_found() -> None:
     correction = fit_correction(examples(4_000, effect=1.5), RECIPE, seed=1)
     fresh = examples(4_000, effect=1.5, seed=2)
-    corrected = corrected_margin(correction.booster, fresh.features, fresh.margin)
-    assert correction.rounds > 10
-    assert correction.gain > 3 * correction.gain_error
-    assert loss(fresh, corrected) < 0.93 * loss(fresh, fresh.margin)
+    assert correction.shrinkage > 0.9
+    assert loss(fresh, correction.margin(fresh.features, fresh.margin)) < 0.93 * loss(fresh, fresh.margin)
 
 
-@pytest.mark.parametrize("rows", [60, 400, 3_000])
+@pytest.mark.parametrize("rows", [60, 400, 2_000])
 def test_without_evidence_the_base_model_is_left_alone(rows: int) -> None:
-    kept = []
+    shrunk, harm, harm_unshrunk = [], [], []
+    fresh = examples(4_000, effect=0.0, seed=99)
     for seed in range(6):
-        data = examples(rows, effect=0.0, seed=seed)
-        correction = fit_correction(data, RECIPE, seed=seed)
-        kept.append(correction.rounds)
-        if correction.rounds == 0:
-            corrected = corrected_margin(correction.booster, data.features, data.margin)
-            np.testing.assert_array_equal(corrected, data.margin)
-    assert kept.count(0) >= 5
+        correction = fit_correction(examples(rows, effect=0.0, seed=seed), RECIPE, seed=seed)
+        shrunk.append(correction.shrinkage)
+        unshrunk = Correction(correction.booster, 1.0)
+        for found, applied in ((harm, correction), (harm_unshrunk, unshrunk)):
+            found.append(loss(fresh, applied.margin(fresh.features, fresh.margin)) - loss(fresh, fresh.margin))
+    assert np.median(shrunk) < 0.1
+    assert np.mean(harm) < 0.002
+    assert np.mean(harm) <= 0.5 * np.mean(harm_unshrunk)
+
+
+def test_a_correction_gets_no_credit_for_what_recalibration_would_do() -> None:
+    """The base model is overconfident and a feature repeats its logit: there is nothing to correct beyond a slope."""
+    data = examples(4_000, effect=0.0)
+    boastful = Examples(data.features.copy(), 2 * data.margin, data.label, data.weight, data.group)
+    boastful.features[:, 0] = boastful.margin
+    added = inner_corrections(boastful, RECIPE, seed=1)
+    assert loss(boastful, boastful.margin + added) < 0.95 * loss(boastful, boastful.margin)
+    assert shrinkage_of(boastful, added) < 0.2
+
+
+def test_the_shrinkage_is_the_share_that_the_labels_bear_out() -> None:
+    rng = np.random.default_rng(5)
+    data = examples(40_000, effect=0.0)
+    added = rng.normal(0, 2, 40_000).astype(np.float32)
+    truth = 1 / (1 + np.exp(-(data.margin + 0.4 * added)))
+    borne_out = Examples(data.features, data.margin, rng.random(40_000) < truth, data.weight, data.group)
+    assert shrinkage_of(borne_out, added) == pytest.approx(0.4, abs=0.03)
+    assert shrinkage_of(borne_out, -added) == 0.0
+    assert shrinkage_of(borne_out, 0.1 * added) == 1.0
 
 
 def test_a_single_group_with_sites_gives_no_evidence() -> None:
     data = examples(500, effect=1.5, groups=1)
-    assert fit_correction(data, RECIPE, seed=1).rounds == 0
+    correction = fit_correction(data, RECIPE, seed=1)
+    assert correction.shrinkage == 0
+    assert correction.booster.num_boosted_rounds() == 0
+    np.testing.assert_array_equal(correction.margin(data.features, data.margin), data.margin)
 
 
 def test_the_same_examples_give_the_same_trees() -> None:
-    raw = [bytes(fit_correction(examples(1_000, effect=1.5), RECIPE, seed=7).booster.save_raw("ubj")) for _ in range(2)]
-    other = bytes(fit_correction(examples(1_000, effect=1.5), RECIPE, seed=8).booster.save_raw("ubj"))
+    raw = [fit_correction(examples(1_000, effect=1.5), RECIPE, seed=7).to_bytes() for _ in range(2)]
+    other = fit_correction(examples(1_000, effect=1.5), RECIPE, seed=8).to_bytes()
     assert raw[0] == raw[1]
     assert raw[0] != other
 
@@ -85,28 +111,41 @@ def test_a_rare_negative_of_large_weight_makes_no_leaf_of_its_own() -> None:
     label = rng.random(2_000) < 0.02
     label[0] = False
     data = Examples(features, base_margin(score), label, weight, np.arange(2_000) % 10)
-    parameters = Recipe(min_child_weight=10.0).parameters(1) | {"subsample": 1.0, "colsample_bytree": 1.0}
-    booster = xgboost.train(parameters, data.matrix(Recipe(), np.arange(2_000)), 20)
+    recipe = Recipe(rounds=20, min_child_weight=10.0, subsample=1.0, colsample_bytree=1.0)
+    correction = Correction(data.train(recipe, np.arange(2_000), 1), 1.0)
     outlier, neighbour = np.array([[50.0]], np.float32), np.array([[3.0]], np.float32)
     margin = data.margin[:1]
-    assert corrected_margin(booster, outlier, margin) == corrected_margin(booster, neighbour, margin)
+    assert correction.margin(outlier, margin) == correction.margin(neighbour, margin)
+
+
+def test_a_correction_comes_back_from_its_bytes() -> None:
+    data = examples(1_000, effect=1.5)
+    correction = fit_correction(data, RECIPE, seed=1)
+    again = Correction.from_bytes(correction.to_bytes())
+    assert again.shrinkage == correction.shrinkage
+    np.testing.assert_array_equal(
+        again.margin(data.features, data.margin), correction.margin(data.features, data.margin)
+    )
+    with pytest.raises(ValueError, match="without a shrinkage"):
+        Correction.from_bytes(bytes(xgboost.Booster().save_raw("ubj")))
+    with pytest.raises(ValueError, match=r".+"):
+        Correction.from_bytes(b"no booster")
 
 
 def test_an_ensemble_takes_the_mean_margin() -> None:
     data = examples(1_000, effect=1.5)
-    boosters = tuple(fit_correction(data, RECIPE, seed=seed).booster for seed in (1, 2))
-    ensemble = Ensemble(("a", "b", "c", "d"), 0.0, {"donor": boosters, "acceptor": boosters[:1]})
-    margins = [corrected_margin(booster, data.features, data.margin) for booster in boosters]
+    fitted = tuple(fit_correction(data, RECIPE, seed=seed) for seed in (1, 2))
+    ensemble = Ensemble(("a", "b", "c", "d"), 0.0, {"donor": fitted, "acceptor": fitted[:1]})
+    margins = [correction.margin(data.features, data.margin) for correction in fitted]
     np.testing.assert_allclose(
-        ensemble.margin("donor", data.features, data.margin), np.mean(margins, axis=0), rtol=1e-6
+        ensemble.margin("donor", data.features, data.margin), np.mean(margins, axis=0), rtol=1e-5
     )
     np.testing.assert_array_equal(ensemble.margin("acceptor", data.features, data.margin), margins[0])
 
 
 def test_no_rows_give_no_margins() -> None:
-    booster = fit_correction(examples(200, effect=0.0), RECIPE, seed=1).booster
-    empty = np.empty((0, 4), np.float32), np.empty(0, np.float32)
-    assert corrected_margin(booster, *empty).shape == (0,)
+    correction = fit_correction(examples(1_000, effect=1.5), RECIPE, seed=1)
+    assert correction.margin(np.empty((0, 4), np.float32), np.empty(0, np.float32)).shape == (0,)
 
 
 def test_the_margin_is_the_logit_kept_finite() -> None:

@@ -18,7 +18,7 @@ from meta_spliceai.reference.load import load
 from meta_spliceai.schema.features import REACH
 from meta_spliceai.train import whole_gene
 from meta_spliceai.train.matrix import load_rows, open_dataset
-from meta_spliceai.train.residual import Ensemble, base_margin, corrected_margin
+from meta_spliceai.train.residual import Correction, Ensemble, base_margin
 from meta_spliceai.train.whole_gene import merged_length, score_tiles, tiles_of
 from tests.train.conftest import Inputs
 
@@ -46,12 +46,12 @@ def opened(inputs: Inputs) -> Iterator[Opened]:
 def model_of(inputs: Inputs, names: list[str], gate: float = GATE) -> Ensemble:
     """A model that reads every one of the features."""
     rows = load_rows(open_dataset(inputs.dataset), names, load(inputs.reference).genes, gate)
-    boosters = {}
+    corrections = {}
     for channel in SITE_TYPES:
         margin = base_margin(rows.score(channel)[rows.gated])
         matrix = xgboost.DMatrix(rows.features, label=rows.truth(channel)[rows.gated], base_margin=margin)
-        boosters[channel] = (xgboost.train(PARAMETERS, matrix, 10),)
-    return Ensemble(tuple(names), gate, boosters)
+        corrections[channel] = (Correction(xgboost.train(PARAMETERS, matrix, 10), 0.8),)
+    return Ensemble(tuple(names), gate, corrections)
 
 
 def features(inputs: Inputs, profile: str) -> list[str]:
@@ -185,9 +185,7 @@ def test_the_flank_lies_inside_what_was_scored(opened: Opened) -> None:
 
 def test_a_margin_starts_from_the_base_models_logit(opened: Opened, inputs: Inputs) -> None:
     untrained = xgboost.train(PARAMETERS, xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[0, 1]), 0)
-    model = Ensemble(("donor_logit",), GATE, dict.fromkeys(SITE_TYPES, (untrained,)))
+    model = Ensemble(("donor_logit",), GATE, dict.fromkeys(SITE_TYPES, (Correction(untrained, 1.0),)))
     (tile,) = score_tiles(opened.named("RARE"), opened.artifacts, opened.genome, {"m": model})
     corrected = tile.corrected["m"]["acceptor"]
-    expected = base_margin(tile.base["acceptor"][corrected.at])
-    np.testing.assert_array_equal(corrected.margin, expected)
-    assert corrected_margin(untrained, np.zeros((1, 1), np.float32), expected[:1]) == expected[0]
+    np.testing.assert_array_equal(corrected.margin, base_margin(tile.base["acceptor"][corrected.at]))

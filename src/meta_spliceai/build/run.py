@@ -94,8 +94,12 @@ def build(
         listed, else `all`.
     gene_ids
         Exactly these genes, as ids or names, whatever the policy.
-    additional_gene_ids, gene_ids_file, gene_col
-        Genes added to the policy's choice: a list, and a file (text, or TSV/CSV with a column `gene_col`).
+    additional_gene_ids
+        Genes added to the policy's choice, as ids or names.
+    gene_ids_file
+        A file of more such genes: one per line, or a TSV or CSV table.
+    gene_col
+        The column of that table that holds them.
     gene_types
         Only genes of these types.
     batch_size
@@ -104,9 +108,12 @@ def build(
         Rows held in memory at a time.
     kmer_sizes
         Sizes of the k-mers to count around each row, 1 to 8; 6 gives 4,096 columns, 3 gives 64.
-    hard_prob, window, easy_ratio
-        True negatives are all kept where a score is above `hard_prob` or a true site of the gene lies within `window`
-        nt; of the others a share `easy_ratio` is kept.
+    hard_prob
+        True negatives with a score above this are all kept.
+    window
+        True negatives within this many nt of a true site of their gene are all kept.
+    easy_ratio
+        Share of the other true negatives that is kept.
     seed
         Seed of that choice and of the random policy.
     workers

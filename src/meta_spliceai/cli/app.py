@@ -53,15 +53,15 @@ def make_app() -> App:
         default_parameter=Parameter(consume_multiple=True, negative=()),
     )
     groups: dict[str, App] = {}
-    for words, function in _COMMANDS:
+    for place, (words, function) in enumerate(_COMMANDS):
         *group, name = words.split()
         target = app
         if group:
             if group[0] not in groups:
-                groups[group[0]] = App(name=group[0], help=_GROUP_HELP[group[0]])
+                groups[group[0]] = App(name=group[0], help=_GROUP_HELP[group[0]], sort_key=place)
                 app.command(groups[group[0]])
             target = groups[group[0]]
-        target.command(getattr(commands, function), name=name)
+        target.command(getattr(commands, function), name=name, sort_key=place)
     return app
 
 

@@ -1,8 +1,8 @@
 """Intervals by a paired block bootstrap: whole gene groups are drawn with replacement, the same ones for every arm.
 
 A draw gives each group a multiplicity. Average precision under a draw depends only on how many sites and other bases of
-each group lie above each cut, so all draws are a few matrix products of (counts by cut and group) and (multiplicity by
-group and draw); nothing is sorted or copied per draw.
+each group lie above each cut, so all draws are a few matrix products of (multiplicity by draw and group) and (counts by
+group and cut); nothing is sorted or copied per draw.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.evaluate.tally import Counts, Tally
+from meta_spliceai.evaluate.tally import Tally
 
 Wide = npt.NDArray[np.float64]
 Drawn = npt.NDArray[np.float32]
@@ -48,13 +48,15 @@ class Draws:
 
 
 def multiplicities(groups: int, draws: int, seed: int) -> Drawn:
-    """How often each group is drawn, shape (groups, draws); each draw takes `groups` groups."""
+    """How often each group is drawn, shape (draws, groups); each draw takes `groups` groups."""
     rng = np.random.default_rng(seed)
-    return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).T.astype(np.float32)
+    return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(np.float32)
 
 
 def bootstrap(tally: Tally, drawn: Drawn) -> Draws:
     """Average precision and top-k accuracy in every draw.
+
+    Average precision is the mean over true sites, each as often as its group is drawn, of the precision at its cut.
 
     Parameters
     ----------
@@ -63,57 +65,59 @@ def bootstrap(tally: Tally, drawn: Drawn) -> Draws:
     drawn
         From `multiplicities`.
     """
-    draws = drawn.shape[1]
-    sites = np.bincount(tally.site_group, minlength=drawn.shape[0]).astype(np.float64) @ drawn.astype(np.float64)
+    draws, groups = drawn.shape
+    number = drawn.astype(np.float64) @ np.bincount(tally.site_group, minlength=groups)
     precision, top = np.zeros(draws), np.full(draws, np.nan)
-    hits_before, calls_before = np.zeros(draws), np.zeros(draws)
-    for hits, others in _by_cut(tally, drawn):
-        found = np.cumsum(hits, axis=0, dtype=np.float64)
-        found += hits_before
-        calls = np.cumsum(hits + others, axis=0, dtype=np.float64)
-        calls += calls_before
-        _fill_top_k(top, sites, hits, found, calls, hits_before, calls_before)
-        hits_before, calls_before = found[-1].copy(), calls[-1].copy()
+    hits_before, calls_before = np.zeros(draws, np.float32), np.zeros(draws, np.float32)
+    for weight, hits, calls in _by_site(tally, drawn):
+        _fill_top_k(top, number, hits, calls, hits_before, calls_before)
+        hits_before, calls_before = hits[:, -1].copy(), calls[:, -1].copy()
         np.maximum(calls, 1, out=calls)
-        found *= hits
-        found /= calls
-        precision += found.sum(axis=0)
+        np.divide(hits, calls, out=calls)
+        precision += np.einsum("ds,ds->d", weight, calls, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Draws(precision / sites, top)
+        return Draws(precision / number, top)
 
 
-def _by_cut(tally: Tally, drawn: Drawn) -> Iterator[tuple[Drawn, Drawn]]:
-    """Sites and other bases first called at each cut, under each draw: blocks of shape (cuts, draws)."""
-    groups, draws = drawn.shape
-    rows = max(1, BLOCK_CELLS // max(groups, draws))
-    for first in range(0, tally.cuts.size, rows):
-        last = min(first + rows, tally.cuts.size)
-        bounds = [first, last]
-        site = slice(*np.searchsorted(tally.site_cut, bounds))
-        cell = slice(*np.searchsorted(tally.cell_cut, bounds))
-        shape = (last - first, groups)
-        yield (
-            _counts(tally.site_cut[site] - first, tally.site_group[site], None, shape) @ drawn,
-            _counts(tally.cell_cut[cell] - first, tally.cell_group[cell], tally.cell_bases[cell], shape) @ drawn,
-        )
+def _by_site(tally: Tally, drawn: Drawn) -> Iterator[tuple[Drawn, Drawn, Drawn]]:
+    """Under each draw, for each true site: its weight, and the true sites and all bases called at its cut.
+
+    Blocks of shape (draws, sites), by ascending cut. Counts of bases are whole numbers that float32 holds exactly up to
+    16 million, and to seven digits beyond.
+    """
+    draws, groups = drawn.shape
+    cuts = max(1, BLOCK_CELLS // max(groups, draws))
+    hits_before, others_before = np.zeros((draws, 1), np.float32), np.zeros((groups, 1))
+    for first in range(0, tally.cuts.size, cuts):
+        width = min(cuts, tally.cuts.size - first)
+        site = slice(*np.searchsorted(tally.site_cut, [first, first + width]))
+        cell = slice(*np.searchsorted(tally.cell_cut, [first, first + width]))
+        where = tally.cell_group[cell] * width + tally.cell_cut[cell] - first
+        counts = np.bincount(where, tally.cell_bases[cell], minlength=groups * width).reshape(groups, width)
+        others = np.cumsum(counts, axis=1, dtype=np.float64)
+        others += others_before
+        others_before = others[:, -1:].copy()
+        at = tally.site_cut[site]
+        if at.size:
+            weight = drawn[:, tally.site_group[site]]
+            hits = np.cumsum(weight, axis=1)
+            hits += hits_before
+            hits_before = hits[:, -1:].copy()
+            hits = hits[:, np.searchsorted(at, at, side="right") - 1]  # ties are called together
+            calls = (drawn @ others.astype(np.float32))[:, at - first]
+            calls += hits
+            yield weight, hits, calls
 
 
-def _counts(cut: Counts, group: Counts, bases: Counts | None, shape: tuple[int, int]) -> Drawn:
-    counts = np.bincount(cut * shape[1] + group, bases, minlength=shape[0] * shape[1])
-    return counts.reshape(shape).astype(np.float32)
-
-
-def _fill_top_k(
-    top: Wide, sites: Wide, hits: Drawn, found: Wide, calls: Wide, hits_before: Wide, calls_before: Wide
-) -> None:
-    """Set top-k accuracy of the draws whose k-th place falls into this block of cuts."""
-    at = (calls < sites).sum(axis=0)
-    here = np.flatnonzero((at < calls.shape[0]) & np.isnan(top) & (sites > 0))
-    row = at[here]
-    before = np.where(row > 0, calls[row - 1, here], calls_before[here])
-    sure = np.where(row > 0, found[row - 1, here], hits_before[here])
-    share = hits[row, here] / (calls[row, here] - before)
-    top[here] = (sure + (sites[here] - before) * share) / sites[here]
+def _fill_top_k(top: Wide, number: Wide, hits: Drawn, calls: Drawn, hits_before: Drawn, calls_before: Drawn) -> None:
+    """Set top-k accuracy of the draws whose k-th place, k their number of true sites, falls into this block."""
+    at = (calls < number[:, None].astype(np.float32)).sum(axis=1)
+    here = np.flatnonzero((at < calls.shape[1]) & np.isnan(top) & (number > 0))
+    site = at[here]
+    before = np.where(site > 0, calls[here, site - 1], calls_before[here])
+    sure = np.where(site > 0, hits[here, site - 1], hits_before[here])
+    share = (hits[here, site] - sure) / (calls[here, site] - before)
+    top[here] = (sure + (number[here] - before) * share) / number[here]
 
 
 def interval(values: Wide) -> Interval | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,11 +82,41 @@ def calibration_of(probability: Scores, truth: Flags) -> Calibration:
     return Calibration(bins, error, brier, total)
 
 
+@dataclass(frozen=True, slots=True)
+class BetaMap:
+    """A strictly increasing map of probabilities: logit(q) = a ln p - b ln(1 - p) + c (Kull, Silva Filho and Flach 2017)."""
+
+    a: float
+    b: float
+    c: float
+
+    def __call__(self, probability: Scores) -> Scores:
+        """Mapped probabilities, shape kept; 0 stays 0 and 1 stays 1."""
+        p = probability.astype(np.float64)
+        with np.errstate(divide="ignore", over="ignore"):
+            margin = self.a * np.log(p) - self.b * np.log1p(-p) + self.c
+            return (1 / (1 + np.exp(-margin))).astype(np.float32)
+
+
+def mapped_by_fold(probability: Scores, fold: npt.NDArray[np.int64], maps: Mapping[int, BetaMap]) -> Scores:
+    """Each base mapped by its own fold's map, which was fitted on the other folds; folds without a map stay as they are.
+
+    A map is increasing, and a model in use has one map for all genes, so calibration changes no ranking. Rankings and cuts
+    are therefore measured on the scores as they are, and only calibration on the mapped ones.
+    """
+    mapped = probability.copy()
+    for number, beta in maps.items():
+        rows = fold == number
+        mapped[rows] = beta(probability[rows])
+    return mapped
+
+
 def equal_count_edges(probability: npt.NDArray[np.float64], bins: int = EQUAL_BINS) -> npt.NDArray[np.float64]:
     """Edges of up to `bins` bins with equal numbers of bases; equal probabilities always share a bin."""
     if probability.size == 0:
         return np.empty(0)
-    return np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1), method="higher"))
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1), method="higher"))
+    return edges if edges.size > 1 else np.repeat(edges, 2)
 
 
 def _bins(probability: npt.NDArray[np.float64], truth: Flags, edges: npt.NDArray[np.float64]) -> Iterator[Bin]:
@@ -105,4 +135,5 @@ def _wilson(found: int, n: int) -> tuple[float, float]:
     share, z = found / n, _Z**2 / n
     middle = (share + z / 2) / (1 + z)
     half = _Z * np.sqrt(share * (1 - share) / n + z / (4 * n)) / (1 + z)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    # the interval holds the share; rounding must not push an end past it where the share is 0 or 1
+    return max(0.0, min(share, float(middle - half))), min(1.0, max(share, float(middle + half)))

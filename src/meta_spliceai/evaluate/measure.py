@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from meta_spliceai.evaluate import thresholds as cuts
 from meta_spliceai.evaluate.bases import Bases
-from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, Draws, Drawn, bootstrap, interval
-from meta_spliceai.evaluate.calibration import calibration_of
-from meta_spliceai.evaluate.predictions import Predictions
+from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, Drawn, Draws, Wide, bootstrap, interval
+from meta_spliceai.evaluate.calibration import BetaMap, calibration_of, mapped_by_fold
+from meta_spliceai.evaluate.predictions import Arm
 from meta_spliceai.evaluate.ranking import (
     average_precision,
+    average_precision_within_folds,
     group_average_precision,
     precision_recall_curve,
     top_k_accuracy,
 )
-from meta_spliceai.evaluate.strata import ALL, FEW_SITES, STRATA, TRAITS, Stratum, without_class
-from meta_spliceai.evaluate.tally import Flags, Scores, Tally, tally_of
+from meta_spliceai.evaluate.strata import FEW_SITES, STRATA, TRAITS, Stratum, without_class
+from meta_spliceai.evaluate.tally import Counts, Flags, Scores, Tally, tally_of
 
 Row = dict[str, Any]
 
@@ -41,52 +41,243 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """One arm in one stratum; None where there are too few sites."""
+    """One arm in one stratum: the numbers, and the same under every draw."""
 
-    average_precision: float | None
-    top_k_accuracy: float | None
-    draws: Draws | None
+    average_precision: float
+    within_folds: float | None
+    top_k_accuracy: float
+    draws: Draws
 
 
 @dataclass(frozen=True, slots=True)
-class _Stratum:
-    """A stratum of one site type: how many sites, bases and groups with sites it holds."""
+class _Measured:
+    """What later arms are compared with; None in `ranked` where a stratum has too few sites."""
+
+    arm: Arm
+    ranked: tuple[_Ranked | None, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A stratum of one site type: how many sites, bases and groups with sites it holds, and which traits it keeps."""
 
     stratum: Stratum
     sites: int
     bases: int
     groups: int
+    keeps: bytes
 
 
-def measure_kind(
-    predictions: Predictions, bases: Bases, kind: str, drawn: Drawn, rows: Rows, arm_done: Callable[[], None]
-) -> None:
-    """Measure all arms on one site type and add what is found to `rows`.
+class KindMeasurer:
+    """Measures arms on one site type; the first arm is the reference.
 
     Parameters
     ----------
+    kind
+        The site type.
+    truth
+        Whether each base is a true site of this type, shape (n,).
+    bases
+        What else is known of the bases.
+    genes
+        Gene names by group.
     drawn
         From `multiplicities`, the same for every arm.
-    arm_done
-        Called after each arm.
+    rows
+        Where everything found is added.
     """
-    truth: Flags = predictions.column(f"is_{kind}")
-    strata = _strata_of(bases, truth)
-    reference = _Arm.measured(predictions, bases, predictions.reference_arm, kind, truth, strata, drawn)
-    budget = cuts.budget_of(reference.counts)
-    before: list[_Arm] = []
-    for arm in predictions.arms:
-        measured = (
-            reference
-            if arm.name == predictions.reference_arm
-            else _Arm.measured(predictions, bases, arm.name, kind, truth, strata, drawn)
+
+    def __init__(self, kind: str, truth: Flags, bases: Bases, genes: dict[int, str], drawn: Drawn, rows: Rows) -> None:
+        self._kind, self._truth, self._bases = kind, truth, bases
+        self._genes, self._drawn, self._rows = genes, drawn, rows
+        self._parts = _parts_of(truth, bases)
+        self._group_sites = np.bincount(bases.group[truth], minlength=bases.groups)
+        self._group_bases = np.bincount(bases.group, minlength=bases.groups)
+        self._budget: cuts.Budget | None = None
+        self._before: list[_Measured] = []
+
+    def measure(self, arm: Arm, scores: Scores, maps: Mapping[int, BetaMap]) -> None:
+        """Measure one arm, whose probabilities are `scores`, shape (n,), before the calibration `maps` of its folds."""
+        tally = tally_of(scores, self._truth, self._bases.group, self._bases.traits)
+        measured = _Measured(arm, self._ranked(tally))
+        reference = self._before[0] if self._before else measured
+        self._rows.ranking.extend(self._ranking_rows(measured, reference))
+        self._rows.contrasts.extend(self._contrast_rows(measured))
+        self._rows.thresholds.append(self._threshold_row(arm, tally, scores))
+        self._add_calibration(arm, scores, maps)
+        self._add_curve(arm, tally)
+        self._rows.per_group.extend(self._group_rows(arm, tally))
+        self._before.append(measured)
+
+    def _key(self, arm: Arm) -> Row:
+        return {"splice_type": self._kind, "arm": arm.name}
+
+    def _ranked(self, tally: Tally) -> tuple[_Ranked | None, ...]:
+        """The arm in every stratum; strata that keep the same bases are measured once."""
+        known: dict[bytes, _Ranked | None] = {}
+        for part in self._parts:
+            if part.keeps not in known:
+                known[part.keeps] = self._ranked_within(tally.within(part.stratum))
+        return tuple(known[part.keeps] for part in self._parts)
+
+    def _ranked_within(self, tally: Tally) -> _Ranked | None:
+        precision, top_k = average_precision(tally), top_k_accuracy(tally)
+        if tally.sites < FEW_SITES or precision is None or top_k is None:
+            return None
+        folds = self._bases.folds
+        within_folds = average_precision_within_folds(tally, folds.of_group, folds.names.size)
+        return _Ranked(precision, within_folds, top_k, bootstrap(tally, self._drawn))
+
+    def _ranking_rows(self, measured: _Measured, reference: _Measured) -> Iterator[Row]:
+        for part, own, base in zip(self._parts, measured.ranked, reference.ranked, strict=True):
+            yield {
+                "stratum": part.stratum.name, **self._key(measured.arm),
+                "sites": part.sites, "bases": part.bases, "groups": part.groups,
+                **_ranking_numbers(own, None if measured is reference else base),
+                "caution": "too few sites" if own is None else "few groups" if part.groups < FEW_GROUPS else "",
+            }  # fmt: skip
+
+    def _contrast_rows(self, measured: _Measured) -> Iterator[Row]:
+        own = measured.ranked[0]
+        for other in self._before:
+            base = other.ranked[0]
+            if own is not None and base is not None:
+                difference = own.average_precision - base.average_precision
+                draws = own.draws.average_precision - base.draws.average_precision
+                yield {**self._key(measured.arm), "other": other.arm.name, **_bounded("difference", difference, draws)}
+
+    def _threshold_row(self, arm: Arm, tally: Tally, scores: Scores) -> Row:
+        folds = self._bases.folds
+        counts = cuts.fold_counts(tally, folds)
+        if self._budget is None:
+            self._budget = cuts.budget_of(counts)
+        at_f1 = cuts.errors_at(counts, cuts.best_f1_cuts(counts))
+        at_misses = cuts.errors_at(counts, cuts.cuts_within_misses(counts, self._budget.misses))
+        at_false = cuts.errors_at(counts, cuts.cuts_within_false_calls(counts, self._budget.false_calls))
+        called = scores >= cuts.HALF
+        hits = tally.sites - at_f1.false_negatives
+        return {
+            **self._key(arm),
+            "sites": tally.sites,
+            "out_of_fold": folds.out_of_fold,
+            "lowest_cut": _finite(at_f1.lowest),
+            "highest_cut": _finite(at_f1.highest),
+            "false_positives": at_f1.false_positives,
+            "false_negatives": at_f1.false_negatives,
+            "precision": _ratio(hits, hits + at_f1.false_positives),
+            "recall": _ratio(hits, tally.sites),
+            "false_positives_per_mb": 1e6 * at_f1.false_positives / scores.size,
+            "false_positives_at_reference_misses": at_misses.false_positives,
+            "false_negatives_at_reference_misses": at_misses.false_negatives,
+            "false_negatives_at_reference_false_calls": at_false.false_negatives,
+            "false_positives_at_reference_false_calls": at_false.false_positives,
+            "false_positives_at_half": int((called & ~self._truth).sum()),
+            "false_negatives_at_half": int((~called & self._truth).sum()),
+        }
+
+    def _add_calibration(self, arm: Arm, scores: Scores, maps: Mapping[int, BetaMap]) -> None:
+        if maps:
+            folds = self._bases.folds
+            scores = mapped_by_fold(scores, folds.names[folds.of_group][self._bases.group], maps)
+        found = calibration_of(scores, self._truth)
+        for bins, items in found.bins.items():
+            for place, item in enumerate(items):
+                self._rows.calibration.append(
+                    {
+                        **self._key(arm), "bins": bins, "bin": place, "bases": item.bases, "sites": item.sites,
+                        "predicted": item.predicted, "observed": item.observed,
+                        "observed_low": item.low, "observed_high": item.high,
+                    }
+                )  # fmt: skip
+        self._rows.calibration_summary.append(
+            {
+                **self._key(arm),
+                "expected_calibration_error": found.expected_calibration_error,
+                "brier": found.brier,
+                "predicted_sites": found.predicted_sites,
+                "sites": int(self._truth.sum()),
+            }
         )
-        rows.ranking.extend(_ranking_rows(kind, measured, reference, strata))
-        rows.contrasts.extend(_contrast_rows(kind, measured, before))
-        rows.thresholds.append(_threshold_row(kind, measured, budget, bases))
-        rows.calibration.extend(measured.calibration_rows)
-        rows.calibration_summary.append(measured.calibration_summary)
-        rows.curves.extend(measured.curve_rows)
-        rows.per_group.extend(measured.group_rows)
-        before.append(measured)
-        arm_done()
+
+    def _add_curve(self, arm: Arm, tally: Tally) -> None:
+        curve = precision_recall_curve(tally)
+        points = zip(curve.recall.tolist(), curve.precision.tolist(), curve.cut.tolist(), strict=True)
+        self._rows.curves.extend(
+            {**self._key(arm), "recall": recall, "precision": precision, "cut": cut}
+            for recall, precision, cut in points
+        )
+
+    def _group_rows(self, arm: Arm, tally: Tally) -> Iterator[Row]:
+        values = group_average_precision(tally, self._bases.groups)
+        folds = self._bases.folds
+        for place, group in enumerate(self._bases.group_names.tolist()):
+            yield {
+                "group": group, "genes": self._genes[group], **self._key(arm),
+                "fold": int(folds.names[folds.of_group[place]]),
+                "bases": int(self._group_bases[place]), "sites": int(self._group_sites[place]),
+                "average_precision": _finite(float(values[place])),
+            }  # fmt: skip
+
+
+def _parts_of(truth: Flags, bases: Bases) -> tuple[_Part, ...]:
+    """The strata of one site type with their sizes."""
+    others = np.bincount(without_class(bases.traits[~truth]), minlength=TRAITS)
+    by_group = _sites_by_trait_and_group(truth, bases)
+    sites = by_group.sum(axis=1)
+    parts = []
+    for stratum in STRATA:
+        # strata that agree on the traits that occur hold the same bases
+        keeps = np.concatenate([stratum.sites[sites > 0], stratum.others[others > 0]]).tobytes()
+        inside = int(sites[stratum.sites].sum())
+        groups = int((by_group[stratum.sites].sum(axis=0) > 0).sum())
+        parts.append(_Part(stratum, inside, inside + int(others[stratum.others].sum()), groups, keeps))
+    return tuple(parts)
+
+
+def _sites_by_trait_and_group(truth: Flags, bases: Bases) -> Counts:
+    cell = bases.traits[truth].astype(np.int64) * bases.groups + bases.group[truth]
+    return np.bincount(cell, minlength=TRAITS * bases.groups).reshape(TRAITS, bases.groups)
+
+
+def _ranking_numbers(own: _Ranked | None, base: _Ranked | None) -> Row:
+    """Measures with their intervals; `base` is None for the reference arm itself, which has no differences."""
+    nothing = _bounded("difference", None, None) | _bounded("top_k_difference", None, None)
+    if own is None:
+        empty = dict.fromkeys(("average_precision_within_folds", "top_k_accuracy", "draws"))
+        return {**_bounded("average_precision", None, None), **nothing, **empty}
+    found = _bounded("average_precision", own.average_precision, own.draws.average_precision) | nothing
+    if base is not None:
+        found |= _bounded(
+            "difference",
+            own.average_precision - base.average_precision,
+            own.draws.average_precision - base.draws.average_precision,
+        )
+        found |= _bounded(
+            "top_k_difference",
+            own.top_k_accuracy - base.top_k_accuracy,
+            own.draws.top_k_accuracy - base.draws.top_k_accuracy,
+        )
+    usable = int(np.isfinite(own.draws.average_precision).sum())
+    return {
+        **found,
+        "average_precision_within_folds": own.within_folds,
+        "top_k_accuracy": own.top_k_accuracy,
+        "draws": usable,
+    }
+
+
+def _bounded(name: str, value: float | None, draws: Wide | None) -> Row:
+    bounds = None if draws is None else interval(draws)
+    return {
+        name: value,
+        f"{name}_low": bounds.low if bounds else None,
+        f"{name}_high": bounds.high if bounds else None,
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meta_spliceai.errors import InputError, SchemaError, StoreError, first_few
+from meta_spliceai.errors import SchemaError, StoreError, first_few
+from meta_spliceai.evaluate.calibration import BetaMap
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.tables import PREDICTION_TABLE_KEYS
@@ -74,9 +75,7 @@ class Predictions:
     about
         The content of predictions.json.
     arms
-        In the order in which they are shown.
-    reference_arm
-        Name of the arm that the others are compared with.
+        In the order in which they are shown; the reference arm, with which the others are compared, comes first.
     parts
         The Parquet files, by name.
     bases
@@ -86,7 +85,6 @@ class Predictions:
     folder: Path
     about: Mapping[str, Any]
     arms: tuple[Arm, ...]
-    reference_arm: str
     parts: tuple[Path, ...]
     bases: int
 
@@ -114,6 +112,14 @@ class Predictions:
         assert values is not None
         return values
 
+    def calibration_maps(self, arm: str, kind: str) -> dict[int, BetaMap]:
+        """The calibration of an arm's scores by fold; empty for an arm whose scores are probabilities as they are."""
+        return {
+            int(entry["fold"]): BetaMap(float(entry["a"]), float(entry["b"]), float(entry["c"]))
+            for entry in self.about.get("calibrations", ())
+            if entry["arm"] == arm and entry["splice_type"] == kind
+        }
+
     def scores(self, arm: str, kind: str) -> npt.NDArray[np.float32]:
         """The probabilities of one arm and site type, float32 of shape (bases,)."""
         return self.column(f"{arm}_{kind}")
@@ -132,7 +138,7 @@ def open_predictions(folder: Path) -> Predictions:
     if not folder.is_dir():
         raise StoreError(f"a predictions folder {folder}", "there is none", "run `meta-spliceai train` first")
     about = read_json(folder / ABOUT)
-    arms, reference_arm = _arms_of(about, folder / ABOUT)
+    arms = _arms_of(about, folder / ABOUT)
     parts = tuple(sorted(folder.glob(PARTS)))
     if not parts:
         raise StoreError(f"files {PARTS} in {folder}", "none", _ACTION)
@@ -140,7 +146,7 @@ def open_predictions(folder: Path) -> Predictions:
     bases = sum(_checked_rows(part, needed) for part in parts)
     if bases == 0:
         raise StoreError(f"bases in {folder}", "none", "train with at least one held-out gene")
-    return Predictions(folder, about, arms, reference_arm, parts, bases)
+    return Predictions(folder, about, arms, parts, bases)
 
 
 def read_predictions(folder: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -157,20 +163,25 @@ def read_predictions(folder: Path, columns: Sequence[str]) -> Iterator[pl.DataFr
     }
     unknown = [name for name in columns if name not in known]
     if unknown:
-        raise SchemaError(f"columns of {folder}", f"no {first_few(unknown)}", f"choose among {first_few(sorted(known), 40)}")
+        raise SchemaError(
+            f"columns of {folder}", f"no {first_few(unknown)}", f"choose among {first_few(sorted(known), 40)}"
+        )
     return predictions.batches(columns)
 
 
-def _arms_of(about: Any, path: Path) -> tuple[tuple[Arm, ...], str]:
+def _arms_of(about: Any, path: Path) -> tuple[Arm, ...]:
     try:
         arms = tuple(
             Arm(arm["name"], arm.get("title", arm["name"]), arm.get("profile", ""), arm.get("note", ""))
             for arm in about["arms"]
         )
         reference = str(about["reference arm"])
+        all(group["group"] + 0 >= 0 and group["gene_ids"] and group["gene_names"] for group in about["groups"])
     except (KeyError, TypeError, AttributeError) as error:
         raise SchemaError(
-            f'"arms", each with a "name", and "reference arm" in {path}', f"it lacks or garbles {error}", _ACTION
+            expected=f"arms (each with a name), reference arm, and groups (group, gene_ids, gene_names) in {path}",
+            found=f"it lacks or garbles {error}",
+            action=_ACTION,
         ) from error
     names = [arm.name for arm in arms]
     if reference not in names or len(set(names)) < len(names):
@@ -179,7 +190,7 @@ def _arms_of(about: Any, path: Path) -> tuple[tuple[Arm, ...], str]:
             found=f"arms {first_few(names, 12)}, reference arm {reference}",
             action=_ACTION,
         )
-    return arms, reference
+    return tuple(sorted(arms, key=lambda arm: arm.name != reference))
 
 
 def _checked_rows(part: Path, needed: Sequence[Column]) -> int:
@@ -230,9 +241,3 @@ def check_scores(predictions: Predictions) -> None:
             found=f"values that are missing, NaN or outside: {first_few(found)}",
             action="look for the cause in the arm's model, then make the predictions again",
         )
-
-
-def require_draws(draws: int) -> None:
-    """Refuse a bootstrap without draws before anything is read."""
-    if draws < 2:
-        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.evaluate.tally import Scores, Tally
+from meta_spliceai.evaluate.tally import Counts, Scores, Tally
 
 Wide = npt.NDArray[np.float64]
 
@@ -76,3 +76,16 @@ def group_average_precision(tally: Tally, groups: int) -> Wide:
     number = np.bincount(group, minlength=groups)
     precision = np.bincount(group, hits / (hits + others), minlength=groups)
     return np.where(number > 0, precision / np.maximum(number, 1), np.nan)
+
+
+def average_precision_within_folds(tally: Tally, fold_of_group: Counts, folds: int) -> float | None:
+    """Mean over folds of the average precision of the fold's own bases, weighted by true sites; None without any.
+
+    Arms that are trained score each fold with another model, so pooling the folds mixes scores that do not quite mean
+    the same; the difference to `average_precision` is what that costs.
+    """
+    if tally.sites == 0:
+        return None
+    by_fold = replace(tally, site_group=fold_of_group[tally.site_group], cell_group=fold_of_group[tally.cell_group])
+    sites = np.bincount(by_fold.site_group, minlength=folds)
+    return float(np.nansum(group_average_precision(by_fold, folds) * sites) / tally.sites)

@@ -27,12 +27,14 @@ _ALL = np.arange(TRAITS, dtype=np.uint8)
 
 def traits_of(is_coding: Answers, base_unseen: Answers, site_class: Traits) -> Traits:
     """The traits of bases, shape (n,)."""
-    return (is_coding * CODING + base_unseen * UNSEEN + (site_class << CLASS_SHIFT)).astype(np.uint8)
+    known: Traits = (is_coding * CODING + base_unseen * UNSEEN + (site_class << CLASS_SHIFT)).astype(np.uint8)
+    return known
 
 
 def without_class(traits: Traits) -> Traits:
     """Traits of bases that are no site of the type in question: the class they may have is another type's."""
-    return traits & np.uint8(CODING | UNSEEN)
+    blind: Traits = traits & np.uint8(CODING | UNSEEN)
+    return blind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +58,7 @@ class Stratum:
 def _stratum(name: str, meaning: str, *, bases: Answers | None = None, site_class: int | None = None) -> Stratum:
     everything = np.ones(TRAITS, dtype=bool)
     inside = everything if bases is None else bases
-    of_class = everything if site_class is None else (_ALL >> CLASS_SHIFT) == site_class
+    of_class = everything if site_class is None else site_class == (_ALL >> CLASS_SHIFT)
     return Stratum(name, meaning, inside & of_class, inside)
 
 

@@ -39,6 +39,7 @@ RANKING_TABLE = Table(
         _share("average_precision_low", "lower end of its 95 % interval"), _share("average_precision_high", "upper end"),
         _number("difference", "average precision minus that of the reference arm on the same bases"),
         _number("difference_low", "lower end of its 95 % interval, paired"), _number("difference_high", "upper end"),
+        _share("average_precision_within_folds", "mean of the folds' own average precisions, weighted by sites; no scores of two models are mixed"),
         _share("top_k_accuracy", "share of true sites among the k best bases, k the number of true sites"),
         _number("top_k_difference", "top-k accuracy minus that of the reference arm"),
         _number("top_k_difference_low", "lower end of its 95 % interval, paired"), _number("top_k_difference_high", "upper end"),
@@ -123,6 +124,3 @@ GROUP_TABLE = Table(
         _share("average_precision", "of the group's own bases; null without a site"),
     ),
 )  # fmt: skip
-
-STRATUM_TABLE_FILES = {"arms": "all bases", "strata": "subsets"}
-"""The ranking is written as two files."""

@@ -101,7 +101,10 @@ def _cells(
     scores: Scores, truth: Flags, group: npt.NDArray[np.int32], traits: Traits, ascending: Scores, groups: int
 ) -> tuple[Counts, Counts]:
     """Keys ((cut, tied), group, traits) of the bases that are no site, ascending, and how many bases have each."""
-    found = [_cells_of(scores[rows], truth[rows], group[rows], traits[rows], ascending, groups) for rows in _chunks(scores.size)]
+    found = [
+        _cells_of(scores[rows], truth[rows], group[rows], traits[rows], ascending, groups)
+        for rows in _chunks(scores.size)
+    ]
     keys, counts = (np.concatenate([pair[place] for pair in found]) for place in (0, 1))
     if len(found) == 1 or keys.size == 0:
         return keys, counts

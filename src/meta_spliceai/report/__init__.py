@@ -1,6 +1,9 @@
 """One page that shows what was measured; every figure comes with its numbers.
 
-figures  the pictures, as SVG text
-page     HTML around them
-run      an evaluation folder -> report.html
+drawing   the look of every picture, and how it becomes part of a page
+ranking_figures, detail_figures   the pictures
+page      HTML around them
+sections  what the page says, part by part
+picture   the one picture for a README
+run       a run folder -> report.html
 """

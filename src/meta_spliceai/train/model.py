@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import xgboost
 
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.errors import MetaSpliceAIError, ModelError, first_few
@@ -28,7 +27,7 @@ from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write
 from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.predictions import calibrated
-from meta_spliceai.train.residual import Ensemble, load_booster
+from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.whole_gene import score_tiles
 
 KIND = "meta-model"
@@ -139,9 +138,9 @@ class MetaModel:
         """Write the model into `folder`, `model.json` last; returns the names of the files."""
         digests = {}
         for channel in SITE_TYPES:
-            for number, booster in enumerate(self.ensemble.boosters[channel], 1):
+            for number, correction in enumerate(self.ensemble.corrections[channel], 1):
                 name = f"{channel}_{number}.ubj"
-                write_bytes(folder / name, bytes(booster.save_raw("ubj")))
+                write_bytes(folder / name, correction.to_bytes())
                 digests[name] = file_sha256(folder / name)
         write_text(folder / CARD_FILE, self.card())
         write_json(folder / MODEL_FILE, {**self._described(), "boosters": digests})
@@ -168,7 +167,7 @@ class MetaModel:
         base = self.base_model
         origins = {feature.origin for feature in self.features}
         counts = ", ".join(f"{sum(f.origin == o for f in self.features)} of origin {o}" for o in sorted(origins))
-        trees = {c: [b.num_boosted_rounds() for b in self.ensemble.boosters[c]] for c in SITE_TYPES}
+        shares = {c: [f"{fitted.shrinkage:.2f}" for fitted in self.ensemble.corrections[c]] for c in SITE_TYPES}
         return "\n".join(
             [
                 "# Meta-model",
@@ -182,7 +181,7 @@ class MetaModel:
                 f"| features | {len(self.features)}: {counts} |",
                 f"| gate | bases with an own-channel base score of at least {self.ensemble.gate:g} are corrected |",
                 *(
-                    f"| rounds of boosting, {c} | {', '.join(map(str, trees[c]))} (one model per fold) |"
+                    f"| share of the {c} correction that is applied | {', '.join(shares[c])} (one model per fold) |"
                     for c in SITE_TYPES
                 ),
                 f"| training genes | {len(self.training_genes):,}, listed in `{MODEL_FILE}` |",
@@ -223,7 +222,7 @@ class MetaModel:
                 ensemble=Ensemble(
                     tuple(feature.name for feature in features),
                     float(described["gate"]),
-                    {c: _load_boosters(folder, described["boosters"], c) for c in SITE_TYPES},
+                    {c: _load_corrections(folder, described["boosters"], c) for c in SITE_TYPES},
                 ),
                 calibration={c: Calibration(**described["calibration"][c]) for c in SITE_TYPES},
                 base_model=described["base_model"],
@@ -269,8 +268,8 @@ def _read_description(folder: Path, path: Path) -> dict[str, Any]:
     return dict(described)
 
 
-def _load_boosters(folder: Path, digests: Mapping[str, str], channel: str) -> tuple[xgboost.Booster, ...]:
-    boosters = []
+def _load_corrections(folder: Path, digests: Mapping[str, str], channel: str) -> tuple[Correction, ...]:
+    corrections = []
     for name, digest in sorted(digests.items(), key=lambda item: (len(item[0]), item[0])):
         if not name.startswith(f"{channel}_"):
             continue
@@ -278,10 +277,10 @@ def _load_boosters(folder: Path, digests: Mapping[str, str], channel: str) -> tu
         # the digest is compared first: XGBoost's parser should never meet a file that training did not write
         if not path.is_file() or file_sha256(path) != digest:
             raise _damaged(path, "no such file" if not path.is_file() else "its content is not what training wrote")
-        boosters.append(load_booster(path.read_bytes()))
-    if not boosters:
+        corrections.append(Correction.from_bytes(path.read_bytes()))
+    if not corrections:
         raise _damaged(folder / MODEL_FILE, f"no {channel} model is listed")
-    return tuple(boosters)
+    return tuple(corrections)
 
 
 def _check_features(model: MetaModel, folder: Path) -> None:

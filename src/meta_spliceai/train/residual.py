@@ -10,19 +10,21 @@ Three things keep it from learning noise:
 - Weights stay in units of bases, so a leaf's summed hessian, which `min_child_weight` bounds from below, is the number of
   uncertain bases it speaks for. A rare negative of weight 40 is no danger: it has a score below 0.01, so its hessian,
   40 p (1 - p), is below 0.4 and cannot make a leaf of its own.
-- How many rounds of boosting are kept is decided on gene groups inside the training rows: as many as lower the loss there,
-  and none where that gain is not clearly above its standard error.
+- The correction is shrunk by what it proves to be worth on gene groups inside the training rows: each inner fold is
+  corrected by a model of the others, and the shrinkage is the coefficient, between 0 and 1, with which these corrections
+  best explain the labels beside a recalibrated base logit. Without evidence it is near 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xgboost
+from scipy import optimize
 
 from meta_spliceai.features.base_scores import logit
 from meta_spliceai.genome.draws import seeded_word
@@ -30,6 +32,11 @@ from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.train.split import spread
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+_SHRINKAGE = "shrinkage"
+_SMALLEST_SLOPE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +48,21 @@ class Recipe:
     gate
         Own-channel base score from which bases are trained on and corrected.
     rounds
-        Rounds of boosting at most.
+        Rounds of boosting.
     inner_folds
-        Folds over the gene groups of the training rows that decide how many rounds are kept.
-    evidence
-        Standard errors by which these rounds must lower the loss on the inner folds; else none is kept.
+        Folds over the gene groups of the training rows that decide how far corrections are shrunk.
     """
 
     gate: float = 1e-4
     max_depth: int = 5
     eta: float = 0.025
-    rounds: int = 500
+    rounds: int = 250
     subsample: float = 0.6
     colsample_bytree: float = 0.2
     min_child_weight: float = 10.0
     reg_lambda: float = 10.0
     max_bin: int = 128
     inner_folds: int = 3
-    evidence: float = 1.0
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """Parameters for XGBoost; one thread, so that sums are taken in one order and trees never depend on the machine."""
@@ -66,7 +70,6 @@ class Recipe:
         return {
             **{name: getattr(self, name) for name in names},
             "objective": "binary:logistic",
-            "eval_metric": "logloss",
             "tree_method": "hist",
             "base_score": 0.5,
             "seed": seed,
@@ -94,41 +97,68 @@ class Examples:
     margin: Floats
     label: BoolArray
     weight: npt.NDArray[np.float64]
-    group: npt.NDArray[np.int64]
+    group: Indices
 
-    def matrix(
-        self, recipe: Recipe, rows: npt.NDArray[np.int64], like: xgboost.QuantileDMatrix | None = None
-    ) -> xgboost.QuantileDMatrix:
-        """Some rows as XGBoost wants them; held-out rows are cut into the bins of the training rows (`like`)."""
-        return xgboost.QuantileDMatrix(
+    def train(self, recipe: Recipe, rows: Indices, seed: int) -> xgboost.Booster:
+        """Boost the base model's logits of some rows."""
+        matrix = xgboost.QuantileDMatrix(
             self.features[rows],
             label=self.label[rows].astype(np.float32),
             weight=self.weight[rows],
             base_margin=self.margin[rows],
             max_bin=recipe.max_bin,
             nthread=1,
-            ref=like,
         )
+        return xgboost.train(recipe.parameters(seed), matrix, recipe.rounds)
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A fitted correction.
-
-    Parameters
-    ----------
-    booster
-        The trees; there may be none.
-    rounds
-        Rounds that were kept.
-    gain, gain_error
-        By how much these rounds lower the summed loss of the inner folds, and the standard error of that over groups.
-    """
+    """A fitted correction: `shrinkage`, from 0 to 1, times what the trees of `booster` add to the base model's logit."""
 
     booster: xgboost.Booster
-    rounds: int
-    gain: float
-    gain_error: float
+    shrinkage: float
+
+    def margin(self, features: Floats, margin: Floats) -> Floats:
+        """Corrected logits, shape (n,).
+
+        Parameters
+        ----------
+        features
+            float32, shape (n, number of features).
+        margin
+            The base model's logits, shape (n,).
+        """
+        if self.shrinkage == 0 or margin.size == 0:
+            return margin
+        boosted = self.booster.inplace_predict(features, base_margin=margin, predict_type="margin")
+        corrected: Floats = margin + np.float32(self.shrinkage) * (boosted - margin)
+        return corrected
+
+    def to_bytes(self) -> bytes:
+        """The booster as .ubj with the shrinkage among its attributes."""
+        self.booster.set_attr(**{_SHRINKAGE: repr(self.shrinkage)})
+        return bytes(self.booster.save_raw("ubj"))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Correction:
+        """What `to_bytes` gave; it is applied by one thread.
+
+        Raises
+        ------
+        ValueError
+            The bytes are something else.
+        """
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(bytearray(raw))
+        except xgboost.core.XGBoostError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        booster.set_param({"nthread": 1})
+        shrinkage = booster.attr(_SHRINKAGE)
+        if shrinkage is None:
+            raise ValueError("a booster without a shrinkage")
+        return cls(booster, float(shrinkage))
 
 
 def base_margin(scores: Floats) -> Floats:
@@ -142,41 +172,51 @@ def fit_correction(examples: Examples, recipe: Recipe, *, seed: int) -> Correcti
     Parameters
     ----------
     seed
-        Of the subsamples of rows and columns.
+        Of the inner folds and of the subsamples of rows and columns.
     """
-    rounds, gain, error = choose_rounds(examples, recipe, seed=seed)
-    everything = np.arange(examples.label.size)
-    parameters = recipe.parameters(_seed(seed, "all"))
-    return Correction(xgboost.train(parameters, examples.matrix(recipe, everything), rounds), rounds, gain, error)
+    worth = shrinkage_of(examples, inner_corrections(examples, recipe, seed=seed))
+    used = recipe if worth > 0 else replace(recipe, rounds=0)
+    booster = examples.train(used, np.arange(examples.label.size), _seed(seed, "all"))
+    return Correction(booster, worth)
 
 
-def choose_rounds(examples: Examples, recipe: Recipe, *, seed: int) -> tuple[int, float, float]:
-    """Rounds to keep, their gain on the inner folds and its standard error; 0 rounds without clear evidence."""
+def inner_corrections(examples: Examples, recipe: Recipe, *, seed: int) -> Floats:
+    """What models of the other inner folds add to each row's logit, shape (n,); zeros where there is one inner fold only."""
     inner = inner_folds(examples, recipe.inner_folds, seed)
-    if inner.max() == 0:
-        return 0, 0.0, 0.0
-    losses = np.zeros(recipe.rounds)
-    fitted = []
-    for fold in range(inner.max() + 1):
+    added = np.zeros_like(examples.margin)
+    for fold in range(inner.max() + 1 if inner.max() else 0):
         out, rest = np.flatnonzero(inner == fold), np.flatnonzero(inner != fold)
-        train = examples.matrix(recipe, rest)
-        history: dict[str, dict[str, list[float]]] = {}
-        booster = xgboost.train(
-            recipe.parameters(_seed(seed, fold)),
-            train,
-            recipe.rounds,
-            evals=[(examples.matrix(recipe, out, like=train), "held")],
-            evals_result=history,
-            verbose_eval=False,
-        )
-        losses += np.array(history["held"]["logloss"]) * examples.weight[out].sum()
-        fitted.append((booster, out))
-    best = int(np.argmin(losses)) + 1
-    gain, error = _gain(examples, fitted, best)
-    return (best, gain, error) if gain > recipe.evidence * error else (0, gain, error)
+        model = Correction(examples.train(recipe, rest, _seed(seed, fold)), 1.0)
+        added[out] = model.margin(examples.features[out], examples.margin[out]) - examples.margin[out]
+    return added
 
 
-def inner_folds(examples: Examples, folds: int, seed: int) -> npt.NDArray[np.int64]:
+def shrinkage_of(examples: Examples, added: Floats) -> float:
+    """The share of `added` that the labels bear out.
+
+    The weighted likelihood of the labels is maximised over a, c and d >= 0 in logit(p) = a margin + d added + c, with a
+    weak prior for a = 1, c = 0; the share is d / a, at most 1. As a and c are free, a correction gets no credit for what
+    a recalibration would do as well.
+    """
+    if not added.any():
+        return 0.0
+    columns = np.stack([examples.margin, added, np.ones_like(added)]).astype(np.float64)
+    signs = np.where(examples.label, 1.0, -1.0)
+    start = np.array([1.0, 0.0, 0.0])
+
+    def loss(parameters: Doubles) -> tuple[float, Doubles]:
+        agreement = signs * (parameters @ columns)
+        wrong = -signs * examples.weight * np.exp(-np.logaddexp(0.0, agreement))
+        prior = (parameters - start) * np.array([1.0, 0.0, 1.0])
+        value = examples.weight @ np.logaddexp(0.0, -agreement) + 0.5 * (prior @ prior)
+        return float(value), columns @ wrong + prior
+
+    bounds = [(_SMALLEST_SLOPE, None), (0.0, None), (None, None)]
+    a, d, _ = optimize.minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return float(min(1.0, d / a))
+
+
+def inner_folds(examples: Examples, folds: int, seed: int) -> Indices:
     """The inner fold of each row: groups spread so that each fold has about equally many true sites; shape (n,).
 
     There are fewer folds where fewer groups have true sites, and only fold 0 where fewer than two have.
@@ -188,50 +228,6 @@ def inner_folds(examples: Examples, folds: int, seed: int) -> npt.NDArray[np.int
         return np.zeros(examples.label.size, dtype=np.int64)
     order = [seeded_word(seed, "inner", group) for group in groups.tolist()]
     return np.array(spread(sites.tolist(), order, count), dtype=np.int64)[place]
-
-
-def _gain(
-    examples: Examples, fitted: list[tuple[xgboost.Booster, npt.NDArray[np.int64]]], rounds: int
-) -> tuple[float, float]:
-    saved = np.zeros(examples.label.size)
-    for booster, out in fitted:
-        margin = corrected_margin(booster, examples.features[out], examples.margin[out], rounds)
-        saved[out] = _loss(examples, examples.margin[out], out) - _loss(examples, margin, out)
-    _, place = np.unique(examples.group, return_inverse=True)
-    by_group = np.bincount(place, weights=saved)
-    return float(by_group.sum()), float(by_group.std() * np.sqrt(by_group.size))
-
-
-def _loss(examples: Examples, margin: Floats, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    signed = np.where(examples.label[rows], margin, -margin).astype(np.float64)
-    return examples.weight[rows] * np.logaddexp(0.0, -signed)
-
-
-def corrected_margin(booster: xgboost.Booster, features: Floats, margin: Floats, rounds: int = 0) -> Floats:
-    """The base model's logits plus the correction, shape (n,); of the first `rounds` rounds, 0 meaning all."""
-    if features.shape[0] == 0:
-        return margin
-    found: Floats = booster.inplace_predict(
-        features, base_margin=margin, predict_type="margin", iteration_range=(0, rounds)
-    )
-    return found
-
-
-def load_booster(raw: bytes) -> xgboost.Booster:
-    """A booster from the bytes of a .ubj file, applied by one thread.
-
-    Raises
-    ------
-    ValueError
-        They are no booster.
-    """
-    booster = xgboost.Booster()
-    try:
-        booster.load_model(bytearray(raw))
-    except xgboost.core.XGBoostError as error:
-        raise ValueError(str(error).splitlines()[0]) from error
-    booster.set_param({"nthread": 1})
-    return booster
 
 
 def _seed(seed: int, part: object) -> int:
@@ -248,13 +244,13 @@ class Ensemble:
         The columns they read, in order.
     gate
         Own-channel base score from which they correct.
-    boosters
+    corrections
         By site type.
     """
 
     features: tuple[str, ...]
     gate: float
-    boosters: Mapping[str, tuple[xgboost.Booster, ...]]
+    corrections: Mapping[str, tuple[Correction, ...]]
 
     def margin(self, channel: str, features: Floats, margin: Floats) -> Floats:
         """Corrected logits of bases that reach the gate, shape (n,).
@@ -268,6 +264,6 @@ class Ensemble:
         margin
             The base model's logits, shape (n,).
         """
-        found = [corrected_margin(booster, features, margin) for booster in self.boosters[channel]]
+        found = [correction.margin(features, margin) for correction in self.corrections[channel]]
         mean: Floats = np.stack(found).mean(axis=0, dtype=np.float64).astype(np.float32)
         return mean

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import xgboost
 
 from meta_spliceai.build.run import FORMAT_VERSION as DATASET_FORMAT
 from meta_spliceai.errors import ModelError
@@ -36,7 +35,7 @@ from meta_spliceai.train.groups import Similarity
 from meta_spliceai.train.model import MODEL_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
-from meta_spliceai.train.residual import Ensemble, Recipe, load_booster
+from meta_spliceai.train.residual import Correction, Ensemble, Recipe
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import merged_length, score_tiles
 from meta_spliceai.workers.progress import track
@@ -232,14 +231,14 @@ class _Run:
         with track("fitting", len(todo) * models, "models") as progress:
             for fold in todo:
                 files: dict[str, int | None] = {}
-                rounds: dict[str, Any] = {}
+                shrinkage: dict[str, float] = {}
                 for arm, channel, correction in self._fitter.fit_fold(fold):
                     name = _booster_file(fold, arm, channel)
-                    write_bytes(self._folder.path / name, bytes(correction.booster.save_raw("ubj")))
+                    write_bytes(self._folder.path / name, correction.to_bytes())
                     files[name] = None
-                    rounds[f"{arm.name}_{channel}"] = [correction.rounds, correction.gain, correction.gain_error]
+                    shrinkage[f"{arm.name}_{channel}"] = correction.shrinkage
                     progress.advance(1)
-                self._record(f"fold_{fold + 1}", files, rounds_gain_error=rounds)
+                self._record(f"fold_{fold + 1}", files, shrinkage=shrinkage)
 
     def _ensembles(self, folds: Sequence[int]) -> dict[str, Ensemble]:
         """The models of some folds, applied together, by arm."""
@@ -249,7 +248,7 @@ class _Run:
                 self._plan.recipe.gate,
                 {
                     channel: tuple(
-                        _read_booster(self._folder.path / _booster_file(fold, arm, channel)) for fold in folds
+                        _read_correction(self._folder.path / _booster_file(fold, arm, channel)) for fold in folds
                     )
                     for channel in SITE_TYPES
                 },
@@ -364,9 +363,9 @@ def _predictions_part(fold: int) -> str:
     return f"{PREDICTIONS}_set_aside" if fold == SET_ASIDE else f"{PREDICTIONS}_{fold + 1:05d}"
 
 
-def _read_booster(path: Path) -> xgboost.Booster:
+def _read_correction(path: Path) -> Correction:
     try:
-        return load_booster(path.read_bytes())
+        return Correction.from_bytes(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(
             expected=f"a fold's model in {path}",
@@ -405,15 +404,15 @@ def feature_manifest(model: MetaModel) -> pl.DataFrame:
 
 
 def _mean_gain(model: MetaModel, channel: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    boosters = model.ensemble.boosters[channel]
+    corrections = model.ensemble.corrections[channel]
     total = np.zeros(len(model.features))
-    for booster in boosters:
-        gain = booster.get_score(importance_type="total_gain")
+    for correction in corrections:
+        gain = correction.booster.get_score(importance_type="total_gain")
         shares = np.zeros(total.size)
         for name, value in gain.items():
             shares[int(name[1:])] = value
         total += shares / max(shares.sum(), 1e-300)
-    return total / len(boosters)
+    return total / len(corrections)
 
 
 __all__ = ["MODEL_FILE", "TrainResult", "feature_manifest", "train"]

@@ -1,0 +1,339 @@
+"""What the page says, part by part; each function turns one part of an evaluation into HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from meta_spliceai.evaluate.result import EvaluationResult
+from meta_spliceai.evaluate.strata import ALL
+from meta_spliceai.evaluate.words import change, claim_stratum, is_different_claim, number, plain_words, verdict
+from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.report import detail_figures, page, ranking_figures
+from meta_spliceai.report.drawing import Arm, as_svg
+
+FEATURES = "feature_manifest.csv"
+
+_CHANGE = {
+    "difference": page.signed,
+    "difference_low": page.signed,
+    "difference_high": page.signed,
+    "change": page.signed,
+}
+
+
+def main_arm(result: EvaluationResult) -> Arm | None:
+    """The arm the page is about: the meta-model, else the last one that makes no different claim; None if there is none."""
+    others: list[Arm] = result.about["arms"][1:]
+    named = [arm for arm in others if arm["name"] == "meta"]
+    alike = [arm for arm in others if not is_different_claim(arm)]
+    return next(iter(named + alike[::-1] + others), None)
+
+
+def _titled(frame: pl.DataFrame, result: EvaluationResult) -> pl.DataFrame:
+    titles = {arm["name"]: arm["title"] for arm in result.about["arms"]}
+    return frame.with_columns(pl.col(name).replace(titles) for name in ("arm", "other") if name in frame.columns)
+
+
+def summary(result: EvaluationResult) -> str:
+    """The two numbers that matter, and the sentences that say what they show."""
+    arm = main_arm(result)
+    items = [] if arm is None else [_card(result, arm, kind) for kind in SITE_TYPES]
+    return page.cards(items) + page.bullets(plain_words(result))
+
+
+def _card(result: EvaluationResult, arm: Arm, kind: str) -> str:
+    stratum = claim_stratum(result)
+    row = result.ranking(stratum, kind, arm["name"])
+    where = "" if stratum == ALL else f", {stratum.replace('_', ' ')}"
+    what = f"{kind}s{where}: average precision of the {arm['title']} minus the base model's"
+    if row["difference"] is None:
+        return page.card(what, "too few sites", f"{row['sites']} sites", "")
+    words = verdict(row).split(" (")[0]
+    tone = {"a gain": "gain", "a loss": "loss"}.get(words, "")
+    bounds = "no interval"
+    if row["difference_low"] is not None:
+        bounds = f"95 % interval {row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
+    return page.card(what, f"{row['difference']:+.4f}", bounds, words, tone)
+
+
+def arms(result: EvaluationResult) -> str:
+    """Every arm on the same bases: differences with intervals, then the main table."""
+    title = "Every arm on the same bases"
+    notes = [f"{arm['title']}: {arm['note']}" for arm in result.about["arms"] if arm["note"]]
+    if main_arm(result) is None:
+        words = "There is no arm beside the reference arm, so nothing is compared."
+        return page.section(title, page.paragraph(words), _main_table(result), page.bullets(notes))
+    caption = (
+        "Change in average precision against the base model, on the same bases. Bars are 95 % intervals of a paired "
+        "bootstrap that draws whole gene groups; an interval that includes 0 shows no change."
+    )
+    svg = as_svg(ranking_figures.forest(ranking_figures.arm_rows(result)))
+    numbers = _titled(result.arms, result).drop("stratum", "caution")
+    between = page.folded(
+        "every arm against every other",
+        page.table(_titled(result.contrasts, result), formats=_CHANGE),
+    )
+    return page.section(
+        title,
+        page.figure(svg, "Forest plot of changes in average precision by arm", caption, page.table(numbers, formats=_CHANGE)),
+        _main_table(result),
+        between,
+        page.bullets(notes),
+        _unseen_only(result),
+    )  # fmt: skip
+
+
+def _unseen_only(result: EvaluationResult) -> str:
+    """The same picture for the bases that can support a claim, where those are not all."""
+    stratum = claim_stratum(result)
+    if stratum == ALL:
+        return ""
+    svg = as_svg(ranking_figures.forest(ranking_figures.arm_rows(result, stratum)))
+    caption = "The same, on the chromosomes the base model was not trained on: the only ones that can support a claim."
+    numbers = _titled(result.strata.filter(stratum=stratum), result).drop("stratum", "caution")
+    return page.heading("Chromosomes the base model has not seen") + page.figure(
+        svg, "Forest plot on base-unseen chromosomes", caption, page.table(numbers, formats=_CHANGE)
+    )
+
+
+_MAIN_COLUMNS = ("AP", "change [95 % interval]", "top-k", "FP", "FN")
+
+
+def _main_table(result: EvaluationResult) -> str:
+    """One row per arm, donors and acceptors side by side."""
+    measured = result.about["measured"]
+    bands = "".join(
+        f'<th class="band left-rule" colspan="{len(_MAIN_COLUMNS)}">{kind}s, {measured["sites"][kind]:,} sites</th>'
+        for kind in SITE_TYPES
+    )
+    head = "".join(
+        f"<th{' class=left-rule' if place == 0 else ''}>{escape(name)}</th>"
+        for _ in SITE_TYPES
+        for place, name in enumerate(_MAIN_COLUMNS)
+    )
+    rows = "".join(_main_row(result, arm, place) for place, arm in enumerate(result.about["arms"]))
+    return page.framed(
+        f'<thead><tr><th></th>{bands}</tr><tr><th class="text">arm</th>{head}</tr></thead><tbody>{rows}</tbody>'
+    ) + page.paragraph(
+        "AP: average precision. Top-k: share of true sites among as many best bases. FP and FN: errors at the cut that the "
+        "other folds chose for the best F1."
+    )
+
+
+def _main_row(result: EvaluationResult, arm: Arm, place: int) -> str:
+    cells = []
+    for kind in SITE_TYPES:
+        row, errors = result.ranking(ALL, kind, arm["name"]), result.errors(kind, arm["name"])
+        difference = "reference" if place == 0 else change(row) or "–"
+        values = (
+            number(row["average_precision"]), difference, number(row["top_k_accuracy"]),
+            page.shown(errors["false_positives"]), page.shown(errors["false_negatives"]),
+        )  # fmt: skip
+        cells += [f"<td{' class=left-rule' if at == 0 else ''}>{value}</td>" for at, value in enumerate(values)]
+    apart = is_different_claim(arm) and not any(is_different_claim(a) for a in result.about["arms"][:place])
+    style = ' class="reference"' if place == 0 else ' class="apart"' if apart else ""
+    star = " *" if is_different_claim(arm) else ""
+    return f'<tr{style}><td class="text">{escape(arm["title"])}{star}</td>{"".join(cells)}</tr>'
+
+
+def curves(result: EvaluationResult) -> str:
+    """Precision-recall curves."""
+    caption = (
+        "Precision and recall over every base of the held-out genes, at the prevalence nature has. Below, the same curves "
+        "where they bend; those axes do not begin at 0. Recalibration keeps the order of bases within a fold, so its curve "
+        "hardly leaves the base model's."
+    )
+    every = pl.int_range(pl.len()).over("splice_type", "arm") % 15 == 0
+    numbers = page.paragraph("Every 15th point; curves.tsv has them all.") + page.table(
+        _titled(result.curves.filter(every), result)
+    )
+    svg = as_svg(ranking_figures.curves(result))
+    return page.section("Precision and recall", page.figure(svg, "Precision-recall curves by arm", caption, numbers))
+
+
+_ERROR_TITLES = {
+    "splice_type": "site", "arm": "arm", "false_positives": "FP", "false_negatives": "FN",
+    "false_positives_per_mb": "FP per Mb", "precision": "precision", "recall": "recall",
+    "false_positives_at_reference_misses": "FP at base FN",
+    "false_negatives_at_reference_false_calls": "FN at base FP",
+    "false_positives_at_half": "FP at .5", "false_negatives_at_half": "FN at .5",
+}  # fmt: skip
+
+
+def errors(result: EvaluationResult) -> str:
+    """Errors at cuts chosen out of fold."""
+    chosen = (
+        "The cut of each fold is chosen on the other folds, never on the bases it is applied to."
+        if result.thresholds["out_of_fold"].all()
+        else "There is one fold only, so cuts were chosen on the very bases they are applied to: these counts flatter."
+    )
+    words = (
+        f"{chosen} FP and FN are at the cut with the best F1. FP at base FN: at the cut that, on the other folds, misses no "
+        "more sites than the base model at its own cut; FN at base FP likewise. The cut .5 was chosen by nobody."
+    )
+    frame = _titled(result.thresholds, result).select(*_ERROR_TITLES)
+    whole = page.folded("all columns, with the cuts", page.table(_titled(result.thresholds, result)))
+    return page.section("Errors at a cut", page.paragraph(words), page.table(frame, _ERROR_TITLES), whole)
+
+
+def calibration(result: EvaluationResult) -> str:
+    """Reliability, expected calibration error and Brier score."""
+    caption = (
+        "Bases with a probability of at least .01, in the same bins for every arm; the dashed line is perfect. Bars are "
+        "Wilson 95 % intervals of the share, as if bases were independent."
+    )
+    titles = {
+        "splice_type": "site", "expected_calibration_error": "ECE", "brier": "Brier score",
+        "predicted_sites": "predicted sites", "sites": "true sites",
+    }  # fmt: skip
+    short = _titled(result.calibration_summary, result)
+    words = (
+        "ECE: mean |predicted - observed| over ten bins of equal numbers of bases, among those with a probability of at least "
+        ".01. Predicted sites: the sum of all probabilities, which equals the true number for a model calibrated on the whole."
+    )
+    return page.section(
+        "Calibration",
+        page.figure(
+            as_svg(detail_figures.calibration(result)),
+            "Reliability diagram by arm",
+            caption,
+            page.table(_titled(result.calibration, result)),
+        ),
+        page.table(short, titles, {"brier": lambda value: f"{value:.2e}", "predicted_sites": _rounded}),
+        page.paragraph(words),
+    )
+
+
+def _rounded(value: object) -> str:
+    return f"{value:,.0f}" if isinstance(value, float) else page.shown(value)
+
+
+def groups(result: EvaluationResult) -> str:
+    """The main arm beside the base model, gene group by gene group."""
+    title, arm = "Gene by gene", main_arm(result)
+    if arm is None:
+        return page.section(title, page.paragraph("Nothing is compared, so there is no change to show."))
+    caption = (
+        f"{arm['title']} against the base model, each group of genes ranked by itself; larger dots have more sites, and the "
+        "three largest changes on either side are named. Single groups scatter widely: a dot is no evidence, the interval "
+        "over all groups is."
+    )
+    numbers = pl.concat(
+        [
+            detail_figures.group_changes(result, arm["name"], kind).select(pl.lit(kind).alias("site"), pl.all())
+            for kind in SITE_TYPES
+        ]
+    )
+    svg = as_svg(detail_figures.per_group(result, arm))
+    return page.section(
+        title,
+        page.figure(svg, "Change in average precision by gene group", caption, page.table(numbers, formats=_CHANGE)),
+    )
+
+
+def strata(result: EvaluationResult) -> str:
+    """Subsets of bases: a picture of the main arm, and a table of all arms."""
+    title, arm = "Where", main_arm(result)
+    meanings = page.bullets([f"{name.replace('_', ' ')}: {words}" for name, words in result.about["strata"].items()])
+    everything = pl.concat([result.arms, result.strata])
+    names = ["splice_type", "stratum", "arm", "sites", "groups", "average_precision", "difference", "difference_low", "difference_high", "caution"]  # fmt: skip
+    numbers = page.table(
+        _titled(everything, result).select(names), {"splice_type": "site", "average_precision": "AP"}, _CHANGE
+    )
+    if arm is None:
+        return page.section(title, meanings, numbers)
+    caption = (
+        f"{arm['title']} against the base model in subsets of the bases. A stratum with fewer than "
+        f"{result.about['fewest_sites_measured']} sites is counted, not measured."
+    )
+    svg = as_svg(ranking_figures.forest(ranking_figures.stratum_rows(result, arm)))
+    return page.section(title, page.figure(svg, "Forest plot by stratum", caption, numbers), meanings)
+
+
+def importance(features: pl.DataFrame | None) -> str:
+    """What the saved model looks at."""
+    title = "What the meta-model looks at"
+    needed = ["feature", "origin", *(f"{kind}_gain" for kind in SITE_TYPES)]
+    if features is None:
+        words = f"The run folder holds no {FEATURES}, so what the model looks at is not shown."
+        return page.section(title, page.paragraph(words))
+    missing = [name for name in needed if name not in features.columns]
+    if missing:
+        words = f"{FEATURES} has no column {', '.join(missing)}, so what the model looks at is not shown."
+        return page.section(title, page.paragraph(words))
+    caption = (
+        "Share of each feature in the total gain of the boosted trees, by its mean over donors and acceptors. It says what "
+        "is used; it does not say what would be lost without it, because features share information."
+    )
+    shares = detail_figures.gain_shares(features)
+    numbers = page.table(shares.select("feature", "origin", *(f"{kind}_share" for kind in SITE_TYPES)))
+    by_origin = shares.group_by("origin").agg(
+        pl.len().alias("features"), *(pl.col(f"{kind}_share").sum() for kind in SITE_TYPES)
+    )
+    titles = {f"{kind}_share": f"{kind} gain" for kind in SITE_TYPES}
+    svg = as_svg(detail_figures.importance(features))
+    return page.section(
+        title,
+        page.figure(svg, "Bar chart of feature gains", caption, numbers),
+        page.table(by_origin.sort("donor_share", descending=True), titles),
+    )
+
+
+def sampling(result: EvaluationResult) -> str:
+    """The rows the model learnt from, out of those there were."""
+    title = "What the model learnt from"
+    tiers: dict[str, dict[str, int]] = result.about.get("dataset", {}).get("sampling", {})
+    if not tiers:
+        words = "The predictions carry no sampling ledger, so the share of rows that was learnt from is not shown."
+        return page.section(title, page.paragraph(words))
+    rows = [{"tier": tier, **counts} for tier, counts in sorted(tiers.items())]
+    total = {name: sum(int(row[name]) for row in rows) for name in ("rows_seen", "rows_kept", "rows_dropped")}  # type: ignore[call-overload]
+    frame = pl.DataFrame([*rows, {"tier": "all", **total}]).select("tier", *total)
+    words = (
+        "Rows of the training data by sampling tier. Learning from a sample is sound because every row knows the probability "
+        "with which it was kept; nothing on this page is measured on a sample."
+    )
+    titles = {"rows_seen": "bases seen", "rows_kept": "kept", "rows_dropped": "left out"}
+    return page.section(title, page.paragraph(words), page.table(frame, titles))
+
+
+def made_from(result: EvaluationResult) -> str:
+    """Everything one needs to do it again."""
+    about = result.about
+    genes = result.per_group.filter(
+        splice_type=SITE_TYPES[0], arm=about["reference_arm"]
+    ).select("group", "fold", "genes", "bases")  # fmt: skip
+    definitions = page.facts(about["definitions"])
+    return page.section(
+        "How it was made",
+        page.facts(dict(_provenance(about))),
+        page.folded("the gene groups", page.table(genes)),
+        page.heading("Words"),
+        definitions,
+    )
+
+
+def _provenance(about: Any) -> Iterator[tuple[str, object]]:
+    model, measured, dataset = about.get("base_model", {}), about["measured"], about.get("dataset", {})
+    yield "base model", model.get("name")
+    yield "trained on", _training(model)
+    yield "licence of its weights", model.get("licence")
+    yield "weights", model.get("weights_fingerprint")
+    yield "genome build", about.get("build")
+    yield "dataset", dataset.get("fingerprint")
+    yield "dataset rows", dataset.get("rows")
+    yield "feature profile of the saved model", about.get("feature_profile")
+    yield "folds", measured["folds"]
+    yield "training seed", about.get("training_seed")
+    yield "bootstrap", f"{about['bootstrap']['draws']:,} draws of gene groups, seed {about['bootstrap']['seed']}"
+    yield "software", ", ".join(f"{name} {version}" for name, version in about["software"].items())
+
+
+def _training(model: Any) -> str:
+    chromosomes: Sequence[str] = model.get("training_chromosomes") or []
+    build = model.get("training_build") or "an unknown build"
+    return f"{build}, chromosomes {', '.join(chromosomes)}" if chromosomes else str(build)
