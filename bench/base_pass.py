@@ -1,6 +1,6 @@
 """What a base pass costs beyond the bare base model on the same bases.
 
-    python bench/base_pass.py [--genes 12] [--rounds 3]
+    python bench/base_pass.py [--genes 52] [--rounds 1]
 
 Bare: the model scores the union of gene bodies and flanks, and nothing is kept. Pass: `basepass run` on the same genes, from the
 reference folder to scores, positions, errors and performance on disk. Both use one loaded and warmed-up model in one process,
@@ -56,8 +56,8 @@ def whole(reference: Reference, genes: list[str], folder: Path) -> float:
 def main() -> None:
     """Print seconds, bases per second and the ratio of each round."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--genes", type=int, default=12)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--genes", type=int, default=52)
+    options.add_argument("--rounds", type=int, default=1)
     asked = options.parse_args()
     example = example_folder()
     with tempfile.TemporaryDirectory() as scratch:

@@ -45,6 +45,7 @@ def test_a_model_is_found_by_its_folder_and_by_its_run(run: Path, model: MetaMod
 
 def test_a_saved_model_comes_back_the_same(model: MetaModel, inputs: Inputs, tmp_path: Path) -> None:
     names = model.save(tmp_path / "again")
+    assert names[-1] == MODEL_FILE
     assert sorted(names) == sorted(path.name for path in (tmp_path / "again").iterdir())
     again = MetaModel.load(tmp_path / "again")
     reference, artifacts = load(inputs.reference), open_artifacts(inputs.eval_dir)

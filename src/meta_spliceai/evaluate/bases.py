@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +42,11 @@ class Bases:
     folds: Folds
 
     @property
+    def fold(self) -> npt.NDArray[np.int8]:
+        """The fold of each base, as in the predictions, shape (n,)."""
+        return self.folds.names.astype(np.int8)[self.folds.of_group][self.group]
+
+    @property
     def groups(self) -> int:
         """Number of gene groups."""
         return int(self.group_names.size)
@@ -76,6 +80,7 @@ def load_bases(predictions: Predictions) -> Bases:
     folds = pl.concat(held).unique().sort("group", "fold")
     _refuse_split_groups(folds, predictions)
     _refuse_absent_groups(set(folds["group"].to_list()), predictions)
+    _refuse_partly_calibrated(folds["fold"].unique().to_numpy(), predictions)
     names, of_group = np.unique(folds["fold"].to_numpy().astype(np.int64), return_inverse=True)
     group_names = folds["group"].to_numpy()
     return Bases(np.searchsorted(group_names, group).astype(np.int32), traits, group_names, Folds(names, of_group))
@@ -115,12 +120,12 @@ def _refuse_split_groups(folds: pl.DataFrame, predictions: Predictions) -> None:
 
 
 def _refuse_absent_groups(found: set[int], predictions: Predictions) -> None:
-    announced = group_genes(predictions.about)
+    announced = predictions.description.genes
     absent = sorted(set(announced) - found)
     if absent:
         raise StoreError(
             expected=f"bases of all {len(announced)} gene groups in {predictions.folder}",
-            found=f"none of {len(absent)}, such as {first_few([announced[group] or group for group in absent], 3)}",
+            found=f"none of {len(absent)}, such as {first_few([' '.join(announced[group]) for group in absent], 3)}",
             action="a part is missing: run the same train command again; it makes what is not there",
         )
     unknown = sorted(found - set(announced))
@@ -132,6 +137,13 @@ def _refuse_absent_groups(found: set[int], predictions: Predictions) -> None:
         )
 
 
-def group_genes(about: Any) -> dict[int, str]:
-    """Gene names by group, separated by spaces, as predictions.json gives them."""
-    return {int(group["group"]): " ".join(map(str, group["gene_names"])) for group in about["groups"]}
+def _refuse_partly_calibrated(folds: npt.NDArray[np.int64], predictions: Predictions) -> None:
+    """An arm with maps for some folds only would mix probabilities with scores that are none."""
+    for (arm, kind), maps in predictions.description.maps.items():
+        without = sorted(set(folds.tolist()) - set(maps))
+        if without:
+            raise SchemaError(
+                expected=f"a calibration of arm {arm}, {kind}, for every fold in {predictions.folder}/predictions.json",
+                found=f"none for folds {first_few(without)}",
+                action="make the predictions again with `meta-spliceai train`; it resumes",
+            )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.evaluate.tally import Tally
+from meta_spliceai.evaluate.tally import Counts, Tally
 
 Wide = npt.NDArray[np.float64]
 Drawn = npt.NDArray[np.float32]
@@ -77,6 +77,25 @@ def bootstrap(tally: Tally, drawn: Drawn) -> Draws:
         precision += np.einsum("ds,ds->d", weight, calls, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Draws(precision / number, top)
+
+
+def bootstrap_within_folds(tally: Tally, drawn: Drawn, fold_of_group: Counts) -> Wide:
+    """`average_precision_within_folds` in every draw, shape (draws,); NaN in a draw without a true site.
+
+    Parameters
+    ----------
+    fold_of_group
+        The fold of each gene group, shape (groups,).
+    """
+    total, number = np.zeros(drawn.shape[0]), np.zeros(drawn.shape[0])
+    for fold in np.unique(fold_of_group):
+        inside = np.flatnonzero(fold_of_group == fold)
+        part, own = tally.of_groups(inside), drawn[:, inside]
+        sites = own.astype(np.float64) @ np.bincount(part.site_group, minlength=inside.size)
+        total += sites * np.nan_to_num(bootstrap(part, own).average_precision)
+        number += sites
+    with np.errstate(invalid="ignore"):
+        return total / number
 
 
 def _by_site(tally: Tally, drawn: Drawn) -> Iterator[tuple[Drawn, Drawn, Drawn]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.evaluate.tally import Flags, Scores
+from meta_spliceai.evaluate.tally import CHUNK, Flags, Scores
 
 FROM = 0.01
 """Only bases with at least this probability enter the bins and the error: the others are nearly all no sites, and their
@@ -98,16 +98,18 @@ class BetaMap:
             return (1 / (1 + np.exp(-margin))).astype(np.float32)
 
 
-def mapped_by_fold(probability: Scores, fold: npt.NDArray[np.int64], maps: Mapping[int, BetaMap]) -> Scores:
+def mapped_by_fold(probability: Scores, fold: npt.NDArray[np.int8], maps: Mapping[int, BetaMap]) -> Scores:
     """Each base mapped by its own fold's map, which was fitted on the other folds; folds without a map stay as they are.
 
     A map is increasing, and a model in use has one map for all genes, so calibration changes no ranking. Rankings and cuts
     are therefore measured on the scores as they are, and only calibration on the mapped ones.
     """
     mapped = probability.copy()
-    for number, beta in maps.items():
-        rows = fold == number
-        mapped[rows] = beta(probability[rows])
+    for first in range(0, probability.size, CHUNK):
+        rows = slice(first, first + CHUNK)
+        for number, beta in maps.items():
+            of_fold = np.flatnonzero(fold[rows] == number) + first
+            mapped[of_fold] = beta(probability[of_fold])
     return mapped
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from meta_spliceai.evaluate import thresholds as cuts
 from meta_spliceai.evaluate.bases import Bases
-from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, Drawn, Draws, Wide, bootstrap, interval
+from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, Drawn, Wide, bootstrap, bootstrap_within_folds, interval
 from meta_spliceai.evaluate.calibration import BetaMap, calibration_of, mapped_by_fold
-from meta_spliceai.evaluate.predictions import Arm
+from meta_spliceai.evaluate.description import Arm
 from meta_spliceai.evaluate.ranking import (
     average_precision,
     average_precision_within_folds,
@@ -39,14 +39,24 @@ class Rows:
     per_group: list[Row] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """One arm in one stratum: the numbers, and the same under every draw."""
+_DIFFERENCE_OF = {
+    "average_precision": "difference",
+    "average_precision_within_folds": "within_folds_difference",
+    "top_k_accuracy": "top_k_difference",
+}
+"""Measures of a ranking, and the column of each one's difference to the reference arm."""
 
-    average_precision: float
-    within_folds: float | None
-    top_k_accuracy: float
-    draws: Draws
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measure:
+    """One number, and the same in every draw, shape (draws,)."""
+
+    value: float
+    draws: Wide
+
+
+_Ranked = Mapping[str, _Measure]
+"""One arm in one stratum: the measures of `_DIFFERENCE_OF`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,9 @@ class KindMeasurer:
         Where everything found is added.
     """
 
-    def __init__(self, kind: str, truth: Flags, bases: Bases, genes: dict[int, str], drawn: Drawn, rows: Rows) -> None:
+    def __init__(
+        self, kind: str, truth: Flags, bases: Bases, genes: Mapping[int, tuple[str, ...]], drawn: Drawn, rows: Rows
+    ) -> None:
         self._kind, self._truth, self._bases = kind, truth, bases
         self._genes, self._drawn, self._rows = genes, drawn, rows
         self._parts = _parts_of(truth, bases)
@@ -97,14 +109,23 @@ class KindMeasurer:
         self._before: list[_Measured] = []
 
     def measure(self, arm: Arm, scores: Scores, maps: Mapping[int, BetaMap]) -> None:
-        """Measure one arm, whose probabilities are `scores`, shape (n,), before the calibration `maps` of its folds."""
+        """Measure one arm.
+
+        Parameters
+        ----------
+        scores
+            Its scores, from 0 to 1, shape (n,): what ranks the bases.
+        maps
+            By fold, what makes probabilities of them; empty where they are probabilities.
+        """
         tally = tally_of(scores, self._truth, self._bases.group, self._bases.traits)
+        probability = mapped_by_fold(scores, self._bases.fold, maps) if maps else scores
         measured = _Measured(arm, self._ranked(tally))
         reference = self._before[0] if self._before else measured
         self._rows.ranking.extend(self._ranking_rows(measured, reference))
         self._rows.contrasts.extend(self._contrast_rows(measured))
-        self._rows.thresholds.append(self._threshold_row(arm, tally, scores))
-        self._add_calibration(arm, scores, maps)
+        self._rows.thresholds.append(self._threshold_row(arm, tally, probability))
+        self._add_calibration(arm, probability)
         self._add_curve(arm, tally)
         self._rows.per_group.extend(self._group_rows(arm, tally))
         self._before.append(measured)
@@ -121,12 +142,19 @@ class KindMeasurer:
         return tuple(known[part.keeps] for part in self._parts)
 
     def _ranked_within(self, tally: Tally) -> _Ranked | None:
-        precision, top_k = average_precision(tally), top_k_accuracy(tally)
-        if tally.sites < FEW_SITES or precision is None or top_k is None:
-            return None
         folds = self._bases.folds
-        within_folds = average_precision_within_folds(tally, folds.of_group, folds.names.size)
-        return _Ranked(precision, within_folds, top_k, bootstrap(tally, self._drawn))
+        pooled, top_k = average_precision(tally), top_k_accuracy(tally)
+        by_fold = average_precision_within_folds(tally, folds.of_group, folds.names.size)
+        if tally.sites < FEW_SITES or pooled is None or by_fold is None or top_k is None:
+            return None
+        draws = bootstrap(tally, self._drawn)
+        return {
+            "average_precision": _Measure(pooled, draws.average_precision),
+            "average_precision_within_folds": _Measure(
+                by_fold, bootstrap_within_folds(tally, self._drawn, folds.of_group)
+            ),
+            "top_k_accuracy": _Measure(top_k, draws.top_k_accuracy),
+        }
 
     def _ranking_rows(self, measured: _Measured, reference: _Measured) -> Iterator[Row]:
         for part, own, base in zip(self._parts, measured.ranked, reference.ranked, strict=True):
@@ -142,11 +170,10 @@ class KindMeasurer:
         for other in self._before:
             base = other.ranked[0]
             if own is not None and base is not None:
-                difference = own.average_precision - base.average_precision
-                draws = own.draws.average_precision - base.draws.average_precision
-                yield {**self._key(measured.arm), "other": other.arm.name, **_bounded("difference", difference, draws)}
+                difference = _difference("difference", own["average_precision"], base["average_precision"])
+                yield {**self._key(measured.arm), "other": other.arm.name, **difference}
 
-    def _threshold_row(self, arm: Arm, tally: Tally, scores: Scores) -> Row:
+    def _threshold_row(self, arm: Arm, tally: Tally, probability: Scores) -> Row:
         folds = self._bases.folds
         counts = cuts.fold_counts(tally, folds)
         if self._budget is None:
@@ -154,7 +181,7 @@ class KindMeasurer:
         at_f1 = cuts.errors_at(counts, cuts.best_f1_cuts(counts))
         at_misses = cuts.errors_at(counts, cuts.cuts_within_misses(counts, self._budget.misses))
         at_false = cuts.errors_at(counts, cuts.cuts_within_false_calls(counts, self._budget.false_calls))
-        called = scores >= cuts.HALF
+        called = probability >= cuts.HALF
         hits = tally.sites - at_f1.false_negatives
         return {
             **self._key(arm),
@@ -166,7 +193,7 @@ class KindMeasurer:
             "false_negatives": at_f1.false_negatives,
             "precision": _ratio(hits, hits + at_f1.false_positives),
             "recall": _ratio(hits, tally.sites),
-            "false_positives_per_mb": 1e6 * at_f1.false_positives / scores.size,
+            "false_positives_per_mb": 1e6 * at_f1.false_positives / probability.size,
             "false_positives_at_reference_misses": at_misses.false_positives,
             "false_negatives_at_reference_misses": at_misses.false_negatives,
             "false_negatives_at_reference_false_calls": at_false.false_negatives,
@@ -175,11 +202,8 @@ class KindMeasurer:
             "false_negatives_at_half": int((~called & self._truth).sum()),
         }
 
-    def _add_calibration(self, arm: Arm, scores: Scores, maps: Mapping[int, BetaMap]) -> None:
-        if maps:
-            folds = self._bases.folds
-            scores = mapped_by_fold(scores, folds.names[folds.of_group][self._bases.group], maps)
-        found = calibration_of(scores, self._truth)
+    def _add_calibration(self, arm: Arm, probability: Scores) -> None:
+        found = calibration_of(probability, self._truth)
         for bins, items in found.bins.items():
             for place, item in enumerate(items):
                 self._rows.calibration.append(
@@ -212,7 +236,7 @@ class KindMeasurer:
         folds = self._bases.folds
         for place, group in enumerate(self._bases.group_names.tolist()):
             yield {
-                "group": group, "genes": self._genes[group], **self._key(arm),
+                "group": group, "genes": " ".join(self._genes[group]), **self._key(arm),
                 "fold": int(folds.names[folds.of_group[place]]),
                 "bases": int(self._group_bases[place]), "sites": int(self._group_sites[place]),
                 "average_precision": _finite(float(values[place])),
@@ -241,38 +265,25 @@ def _sites_by_trait_and_group(truth: Flags, bases: Bases) -> Counts:
 
 def _ranking_numbers(own: _Ranked | None, base: _Ranked | None) -> Row:
     """Measures with their intervals; `base` is None for the reference arm itself, which has no differences."""
-    nothing = _bounded("difference", None, None) | _bounded("top_k_difference", None, None)
-    if own is None:
-        empty = dict.fromkeys(("average_precision_within_folds", "top_k_accuracy", "draws"))
-        return {**_bounded("average_precision", None, None), **nothing, **empty}
-    found = _bounded("average_precision", own.average_precision, own.draws.average_precision) | nothing
-    if base is not None:
-        found |= _bounded(
-            "difference",
-            own.average_precision - base.average_precision,
-            own.draws.average_precision - base.draws.average_precision,
-        )
-        found |= _bounded(
-            "top_k_difference",
-            own.top_k_accuracy - base.top_k_accuracy,
-            own.draws.top_k_accuracy - base.draws.top_k_accuracy,
-        )
-    usable = int(np.isfinite(own.draws.average_precision).sum())
-    return {
-        **found,
-        "average_precision_within_folds": own.within_folds,
-        "top_k_accuracy": own.top_k_accuracy,
-        "draws": usable,
-    }
+    row: Row = {}
+    for measure, difference in _DIFFERENCE_OF.items():
+        found = own[measure] if own else None
+        row[measure] = found.value if found else None
+        row |= _difference(difference, found, base[measure] if base else None)
+    whole = own["average_precision"].draws if own else None
+    row["draws"] = None if whole is None else int(np.isfinite(whole).sum())
+    return row | _bounds("average_precision", whole)
 
 
-def _bounded(name: str, value: float | None, draws: Wide | None) -> Row:
+def _difference(name: str, own: _Measure | None, base: _Measure | None) -> Row:
+    if own is None or base is None:
+        return {name: None, **_bounds(name, None)}
+    return {name: own.value - base.value, **_bounds(name, own.draws - base.draws)}
+
+
+def _bounds(name: str, draws: Wide | None) -> Row:
     bounds = None if draws is None else interval(draws)
-    return {
-        name: value,
-        f"{name}_low": bounds.low if bounds else None,
-        f"{name}_high": bounds.high if bounds else None,
-    }
+    return {f"{name}_low": bounds.low if bounds else None, f"{name}_high": bounds.high if bounds else None}
 
 
 def _ratio(part: int, whole: int) -> float | None:

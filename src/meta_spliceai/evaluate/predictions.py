@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_spliceai.errors import SchemaError, StoreError, first_few
-from meta_spliceai.evaluate.calibration import BetaMap
+from meta_spliceai.evaluate.description import Arm, Description, read_description
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.tables import PREDICTION_TABLE_KEYS
-from meta_spliceai.store.atomic import read_json
 
-ABOUT = "predictions.json"
+DESCRIPTION = "predictions.json"
 PARTS = "part_*.parquet"
 READ_ROWS = 1 << 20
 """Rows held at once while a table is streamed."""
@@ -45,26 +44,6 @@ def score_column(arm: str, kind: str) -> Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
-    """One way of scoring bases.
-
-    Parameters
-    ----------
-    name
-        Prefix of its columns.
-    title, note
-        For people.
-    profile
-        The features it may use; empty for arms that are not trained.
-    """
-
-    name: str
-    title: str
-    profile: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Predictions:
     """A predictions folder. Columns are read one at a time, so that memory holds a few of them and never the table.
 
@@ -72,10 +51,8 @@ class Predictions:
     ----------
     folder
         Where it is.
-    about
+    description
         The content of predictions.json.
-    arms
-        In the order in which they are shown; the reference arm, with which the others are compared, comes first.
     parts
         The Parquet files, by name.
     bases
@@ -83,8 +60,7 @@ class Predictions:
     """
 
     folder: Path
-    about: Mapping[str, Any]
-    arms: tuple[Arm, ...]
+    description: Description
     parts: tuple[Path, ...]
     bases: int
 
@@ -112,13 +88,10 @@ class Predictions:
         assert values is not None
         return values
 
-    def calibration_maps(self, arm: str, kind: str) -> dict[int, BetaMap]:
-        """The calibration of an arm's scores by fold; empty for an arm whose scores are probabilities as they are."""
-        return {
-            int(entry["fold"]): BetaMap(float(entry["a"]), float(entry["b"]), float(entry["c"]))
-            for entry in self.about.get("calibrations", ())
-            if entry["arm"] == arm and entry["splice_type"] == kind
-        }
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms; the reference arm comes first."""
+        return self.description.arms
 
     def scores(self, arm: str, kind: str) -> npt.NDArray[np.float32]:
         """The probabilities of one arm and site type, float32 of shape (bases,)."""
@@ -137,16 +110,15 @@ def open_predictions(folder: Path) -> Predictions:
     """
     if not folder.is_dir():
         raise StoreError(f"a predictions folder {folder}", "there is none", "run `meta-spliceai train` first")
-    about = read_json(folder / ABOUT)
-    arms = _arms_of(about, folder / ABOUT)
+    description = read_description(folder / DESCRIPTION)
     parts = tuple(sorted(folder.glob(PARTS)))
     if not parts:
         raise StoreError(f"files {PARTS} in {folder}", "none", _ACTION)
-    needed = (*BASE_COLUMNS, *(score_column(arm.name, kind) for arm in arms for kind in SITE_TYPES))
+    needed = (*BASE_COLUMNS, *(score_column(arm.name, kind) for arm in description.arms for kind in SITE_TYPES))
     bases = sum(_checked_rows(part, needed) for part in parts)
     if bases == 0:
         raise StoreError(f"bases in {folder}", "none", "train with at least one held-out gene")
-    return Predictions(folder, about, arms, parts, bases)
+    return Predictions(folder, description, parts, bases)
 
 
 def read_predictions(folder: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -167,30 +139,6 @@ def read_predictions(folder: Path, columns: Sequence[str]) -> Iterator[pl.DataFr
             f"columns of {folder}", f"no {first_few(unknown)}", f"choose among {first_few(sorted(known), 40)}"
         )
     return predictions.batches(columns)
-
-
-def _arms_of(about: Any, path: Path) -> tuple[Arm, ...]:
-    try:
-        arms = tuple(
-            Arm(arm["name"], arm.get("title", arm["name"]), arm.get("profile", ""), arm.get("note", ""))
-            for arm in about["arms"]
-        )
-        reference = str(about["reference arm"])
-        all(group["group"] + 0 >= 0 and group["gene_ids"] and group["gene_names"] for group in about["groups"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SchemaError(
-            expected=f"arms (each with a name), reference arm, and groups (group, gene_ids, gene_names) in {path}",
-            found=f"it lacks or garbles {error}",
-            action=_ACTION,
-        ) from error
-    names = [arm.name for arm in arms]
-    if reference not in names or len(set(names)) < len(names):
-        raise SchemaError(
-            expected=f"distinct arms with the reference arm among them in {path}",
-            found=f"arms {first_few(names, 12)}, reference arm {reference}",
-            action=_ACTION,
-        )
-    return tuple(sorted(arms, key=lambda arm: arm.name != reference))
 
 
 def _checked_rows(part: Path, needed: Sequence[Column]) -> int:

@@ -23,8 +23,7 @@ def average_precision(tally: Tally) -> float | None:
         return None
     hits = tally.hits()
     called = np.cumsum(hits + tally.false_calls())
-    # a cut may hold no site of a stratum, and the first cuts of a stratum may call nothing at all
-    return float((hits * np.cumsum(hits) / np.maximum(called, 1)).sum() / tally.sites)
+    return float((hits * np.cumsum(hits) / called).sum() / tally.sites)
 
 
 def top_k_accuracy(tally: Tally) -> float | None:
@@ -41,7 +40,7 @@ def top_k_accuracy(tally: Tally) -> float | None:
     at = int(np.searchsorted(called, k))
     before = int(called[at] - hits[at] - tied[at] - between[at])
     places = max(0, k - before - int(between[at]))
-    return float((hits[:at].sum() + places * hits[at] / max(hits[at] + tied[at], 1)) / k)
+    return float((hits[:at].sum() + places * hits[at] / (hits[at] + tied[at])) / k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,11 @@ class Curve:
 
 
 def precision_recall_curve(tally: Tally, points: int = CURVE_POINTS) -> Curve:
-    """The curve at up to `points` cuts, evenly spread over the cuts that find a site; the first and last are kept."""
+    """The curve at up to `points` cuts, evenly spread over them; the first and the last are kept."""
     hits = tally.hits()
-    found = np.flatnonzero(hits)
-    called, hits = np.cumsum(hits + tally.false_calls())[found], np.cumsum(hits)[found]
-    shown = np.unique(np.linspace(0, found.size - 1, min(points, found.size)).round().astype(int))
-    return Curve(hits[shown] / max(tally.sites, 1), hits[shown] / called[shown], tally.cuts[found][shown])
+    called, hits = np.cumsum(hits + tally.false_calls()), np.cumsum(hits)
+    shown = np.unique(np.linspace(0, hits.size - 1, min(points, hits.size)).round().astype(int))
+    return Curve(hits[shown] / max(tally.sites, 1), hits[shown] / called[shown], tally.cuts[shown])
 
 
 def group_average_precision(tally: Tally, groups: int) -> Wide:

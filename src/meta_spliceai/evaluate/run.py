@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.errors import InputError
-from meta_spliceai.evaluate.bases import Bases, group_genes, load_bases
+from meta_spliceai.evaluate.bases import Bases, load_bases
 from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, multiplicities
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
-from meta_spliceai.evaluate.predictions import ABOUT, Predictions, check_scores, open_predictions
+from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
 from meta_spliceai.evaluate.result import TABLES, EvaluationResult, write_evaluation
 from meta_spliceai.evaluate.strata import ALL, FEW_SITES, STRATA, UNSEEN
 from meta_spliceai.evaluate.words import DEFINITIONS, main_table, plain_words
@@ -53,19 +53,19 @@ def evaluate(*, predictions: Path, out_dir: Path, draws: int = 1000, seed: int =
     result = EvaluationResult(
         out_dir, _about(table, bases, rows, draws, seed), **{name: _frame(name, rows) for name in TABLES}
     )
-    inputs = {"predictions": fingerprint([file_sha256(path) for path in (table.folder / ABOUT, *table.parts)])}
+    inputs = {"predictions": fingerprint([file_sha256(path) for path in (table.folder / DESCRIPTION, *table.parts)])}
     write_evaluation(result, {"draws": draws, "seed": seed}, inputs)
     return result
 
 
 def _measured(table: Predictions, bases: Bases, draws: int, seed: int) -> Rows:
-    rows, genes = Rows(), group_genes(table.about)
+    rows, description = Rows(), table.description
     drawn = multiplicities(bases.groups, draws, seed)
     with track("evaluating", len(SITE_TYPES) * len(table.arms), "rankings") as progress:
         for kind in SITE_TYPES:
-            measurer = KindMeasurer(kind, table.column(f"is_{kind}"), bases, genes, drawn, rows)
+            measurer = KindMeasurer(kind, table.column(f"is_{kind}"), bases, description.genes, drawn, rows)
             for arm in table.arms:
-                measurer.measure(arm, table.scores(arm.name, kind), table.calibration_maps(arm.name, kind))
+                measurer.measure(arm, table.scores(arm.name, kind), description.maps.get((arm.name, kind), {}))
                 progress.advance(1)
     return rows
 
@@ -79,22 +79,23 @@ def _frame(name: str, rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(found, schema=table.polars_schema())
 
 
+_PASSED_ON = ("base_model", "dataset", "build", "feature_profile")
+"""What predictions.json says about its own making, and the evaluation repeats."""
+
+
 def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) -> Mapping[str, Any]:
-    """Everything a reader needs besides the numbers; what predictions.json says of itself is passed on."""
-    passed_on = {
-        name: table.about[name] for name in ("base_model", "dataset", "build", "feature_profile") if name in table.about
-    }
+    """Everything a reader needs besides the numbers."""
+    raw = table.description.raw
     whole = {row["splice_type"]: row for row in rows.ranking if row["stratum"] == ALL}
-    genes = sum(len(group["gene_ids"]) for group in table.about["groups"])
     return {
-        **plain(passed_on),
+        **plain({name: raw[name] for name in _PASSED_ON if name in raw}),
         "arms": [plain(arm) for arm in table.arms],
         "reference_arm": table.arms[0].name,
-        "skipped_arms": plain(table.about.get("skipped_arms", [])),
-        "training_seed": table.about.get("seed"),
+        "skipped_arms": plain(raw.get("skipped_arms", [])),
+        "training_seed": raw.get("seed"),
         "measured": {
             "bases": table.bases,
-            "genes": genes,
+            "genes": table.description.gene_count,
             "gene_groups": bases.groups,
             "folds": int((bases.folds.names >= 0).sum()),
             "sites": {kind: row["sites"] for kind, row in whole.items()},
@@ -105,9 +106,9 @@ def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) 
             "draws": draws, "seed": seed, "level": LEVEL, "unit": "gene group",
             "few_groups": min(row["groups"] for row in whole.values()) < FEW_GROUPS,
         },
-        "strata": {stratum.name: stratum.meaning for stratum in STRATA},
+        "strata": [{"name": stratum.name, "meaning": stratum.meaning} for stratum in STRATA],
         "fewest_sites_measured": FEW_SITES,
         "fewest_groups_trusted": FEW_GROUPS,
         "software": software_versions(),
-        "definitions": DEFINITIONS,
+        "definitions": [{"word": word, "meaning": meaning} for word, meaning in DEFINITIONS.items()],
     }  # fmt: skip

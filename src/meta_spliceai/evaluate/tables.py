@@ -39,7 +39,9 @@ RANKING_TABLE = Table(
         _share("average_precision_low", "lower end of its 95 % interval"), _share("average_precision_high", "upper end"),
         _number("difference", "average precision minus that of the reference arm on the same bases"),
         _number("difference_low", "lower end of its 95 % interval, paired"), _number("difference_high", "upper end"),
-        _share("average_precision_within_folds", "mean of the folds' own average precisions, weighted by sites; no scores of two models are mixed"),
+        _share("average_precision_within_folds", "mean of the folds' own average precisions, weighted by sites: no scores of two models are mixed"),
+        _number("within_folds_difference", "that, minus the reference arm's"),
+        _number("within_folds_difference_low", "lower end of its 95 % interval, paired"), _number("within_folds_difference_high", "upper end"),
         _share("top_k_accuracy", "share of true sites among the k best bases, k the number of true sites"),
         _number("top_k_difference", "top-k accuracy minus that of the reference arm"),
         _number("top_k_difference_low", "lower end of its 95 % interval, paired"), _number("top_k_difference_high", "upper end"),
@@ -66,7 +68,7 @@ THRESHOLD_TABLE = Table(
     (
         _KIND, _ARM, _count("sites", "true sites"),
         Column("out_of_fold", pl.Boolean, "text", "label", "false where a single fold had to choose its own cut"),
-        _number("lowest_cut", "lowest cut of a fold; null where nothing is called"), _number("highest_cut", "highest cut of a fold"),
+        _number("lowest_cut", "lowest cut of a fold, on the scale of the ranking; null where nothing is called"), _number("highest_cut", "highest cut of a fold"),
         _count("false_positives", "FP at the cut with the best F1 on the other folds"), _count("false_negatives", "FN there"),
         _share("precision", "at that cut; null where nothing is called"), _share("recall", "at that cut"),
         _number("false_positives_per_mb", "FP per million bases, each strand counted by itself"),
@@ -74,7 +76,7 @@ THRESHOLD_TABLE = Table(
         _count("false_negatives_at_reference_misses", "FN there: near the reference arm's, as far as the cut carries over"),
         _count("false_negatives_at_reference_false_calls", "FN at the cut with no more false calls on the other folds than the reference arm at its own cut"),
         _count("false_positives_at_reference_false_calls", "FP there"),
-        _count("false_positives_at_half", "FP at probability 0.5, which nobody chose"), _count("false_negatives_at_half", "FN there"),
+        _count("false_positives_at_half", "FP at a calibrated probability of 0.5, which nobody chose"), _count("false_negatives_at_half", "FN there"),
     ),
 )  # fmt: skip
 

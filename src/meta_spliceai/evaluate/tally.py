@@ -8,7 +8,7 @@ score is sorted twice. Nothing is lost: ties with a site are kept apart from bas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,11 +54,26 @@ class Tally:
         return int(self.site_cut.size)
 
     def within(self, stratum: Stratum) -> Tally:
-        """The part of the tally that belongs to a stratum; the cuts stay."""
-        site, cell = stratum.sites[self.site_traits], stratum.others[self.cell_traits]
+        """The part of the tally that belongs to a stratum."""
+        return self._part(stratum.sites[self.site_traits], stratum.others[self.cell_traits])
+
+    def of_groups(self, groups: Counts) -> Tally:
+        """The part of the tally that belongs to some gene groups, numbered anew in the order given."""
+        place = np.full(int(max(self.site_group.max(initial=0), self.cell_group.max(initial=0), groups.max())) + 1, -1)
+        place[groups] = np.arange(groups.size)
+        part = self._part(place[self.site_group] >= 0, place[self.cell_group] >= 0)
+        return replace(part, site_group=place[part.site_group], cell_group=place[part.cell_group])
+
+    def _part(self, sites: Flags, cells: Flags) -> Tally:
+        """Some sites and cells, without the cuts that find none of these sites: cells move to the next cut that calls them."""
+        own, site_cut = np.unique(self.site_cut[sites], return_inverse=True)
+        called_at = np.searchsorted(own, self.cell_cut)
+        kept = np.flatnonzero(cells & (called_at < own.size))
+        cell_cut = called_at[kept]
         return Tally(
-            self.cuts, self.site_cut[site], self.site_group[site], self.site_traits[site],
-            self.cell_cut[cell], self.cell_tied[cell], self.cell_group[cell], self.cell_traits[cell], self.cell_bases[cell],
+            self.cuts[own], site_cut, self.site_group[sites], self.site_traits[sites],
+            cell_cut, self.cell_tied[kept] & (own[cell_cut] == self.cell_cut[kept]),
+            self.cell_group[kept], self.cell_traits[kept], self.cell_bases[kept],
         )  # fmt: skip
 
     def hits(self) -> Counts:

@@ -16,11 +16,11 @@ DEFINITIONS = {
     "bases": "every base of every held-out gene body, each (chrom, position, strand) once, at the prevalence nature has",
     "truth": "a donor (acceptor) of any annotated transcript of any gene on the strand",
     "average precision": "sum over cuts of precision times the recall gained there; tied bases are one cut",
-    "within folds": "the folds' own average precisions, weighted by sites: what pooling bases scored by different models costs",
+    "fold by fold": "mean of the folds' own average precisions, weighted by sites: bases scored by different models are never ranked against one another",
     "top-k accuracy": "share of true sites among the k best bases, k the number of true sites",
     "interval": "middle 95 % of a paired bootstrap over gene groups: a draw takes whole groups, the same ones for every arm",
     "difference": "average precision minus that of the reference arm on the same bases",
-    "cut": "for each fold, the probability with the best F1 on the other folds",
+    "cut": "for each fold, the score with the best F1 on the other folds",
     "calibration": "of arms with a calibration map, after it; each fold's map was fitted on the other folds. Maps are increasing, so rankings and cuts are measured before them",
     "FP, FN": "bases called that are no annotated site; annotated sites that are not called",
     "FP at base FN": "FP at the cut that misses no more sites of the other folds than the reference arm misses there at its own",
@@ -33,9 +33,7 @@ DEFINITIONS = {
 
 _TITLE_WIDTH, _CHANGE_WIDTH = 27, 27
 RECALIBRATED = "recalibrated"
-"""The arm that keeps the reference arm's order within each fold, so that a verdict on its ranking says nothing."""
-
-_POOLING_SEEN = 0.001
+"""The arm that keeps the reference arm's order, so that a verdict on its ranking would say nothing."""
 
 DIFFERENT_CLAIMS = {
     "gene_conditioned": "also knows where the annotated gene begins and ends",
@@ -88,6 +86,8 @@ def change(row: Mapping[str, Any], name: str = "difference") -> str:
     """A difference with its interval, such as "+0.0072 [+0.0020, +0.0130]"; empty where there is none."""
     if row[name] is None:
         return ""
+    if row[name] == row[f"{name}_low"] == row[f"{name}_high"] == 0:
+        return "none: the same order"
     if row[f"{name}_low"] is None:
         return f"{row[name]:+.4f} [no interval]"
     return f"{row[name]:+.4f} [{row[f'{name}_low']:+.4f}, {row[f'{name}_high']:+.4f}]"
@@ -95,10 +95,11 @@ def change(row: Mapping[str, Any], name: str = "difference") -> str:
 
 def plain_words(result: EvaluationResult) -> list[str]:
     """What the numbers show, and what they do not, as sentences."""
-    return [*_what_was_measured(result), *_verdicts(result), *_errors(result), *_limits(result)]
+    return [*what_was_measured(result), *what_is_shown(result), *what_is_not_shown(result)]
 
 
-def _what_was_measured(result: EvaluationResult) -> Iterator[str]:
+def what_was_measured(result: EvaluationResult) -> Iterator[str]:
+    """The bases, and whether they can carry a claim."""
     measured, about = result.about["measured"], result.about
     yield (
         f"Measured on {measured['bases']:,} bases of {measured['genes']:,} genes in {measured['gene_groups']:,} gene groups, "
@@ -121,7 +122,7 @@ def _what_was_measured(result: EvaluationResult) -> Iterator[str]:
         )
     else:
         yield (
-            f"The base model was trained on the chromosomes of {1 - share:.0%} of these bases; only the others "
+            f"The base model was trained on the chromosomes of {100 * (1 - share):.0f} % of these bases; only the others "
             f"(stratum {BASE_UNSEEN}) can support a claim, and the verdicts below are about them."
         )
 
@@ -131,92 +132,91 @@ def claim_stratum(result: EvaluationResult) -> str:
     return BASE_UNSEEN if 0 < result.about["measured"]["base_unseen_share"] < 1 else ALL
 
 
-def _verdicts(result: EvaluationResult) -> Iterator[str]:
+def main_arm(result: EvaluationResult) -> Mapping[str, Any] | None:
+    """The arm an evaluation is about: the meta-model, else the last one that makes no different claim; None without any."""
+    others = result.about["arms"][1:]
+    named = [arm for arm in others if arm["name"] == "meta"]
+    alike = [arm for arm in others if not is_different_claim(arm) and arm["name"] != RECALIBRATED]
+    return next(iter(named + alike[::-1] + others), None)
+
+
+def what_is_shown(result: EvaluationResult) -> Iterator[str]:
+    """A verdict on each arm, what its features add, and its errors."""
     stratum = claim_stratum(result)
     for arm in result.about["arms"][1:]:
         if arm["name"] == RECALIBRATED:
-            yield from _cost_of_pooling(result)
-        else:
-            found = "; ".join(f"{kind}s: {verdict(result.ranking(stratum, kind, arm['name']))}" for kind in SITE_TYPES)
-            yield f"{_capital(arm['title'])} against the base model. {_capital(found)}."
-        if is_different_claim(arm):
-            yield (
-                f"{_capital(arm['title'])} {DIFFERENT_CLAIMS[arm['profile']]}. That is a different claim: it holds for genes "
-                "somebody has annotated, and is not to be set beside the other arms as if it were the same."
-            )
-    yield from _what_features_add(result)
-
-
-def _cost_of_pooling(result: EvaluationResult) -> Iterator[str]:
-    """What the recalibrated arm loses without any change of order within a fold."""
-    rows = [(kind, result.ranking(ALL, kind, RECALIBRATED)) for kind in SITE_TYPES]
-    lost = {kind: row["difference"] for kind, row in rows if abs(row["difference"] or 0) >= _POOLING_SEEN}
-    if lost:
-        found = ", ".join(f"{kind}s {value:+.4f}" for kind, value in lost.items())
-        yield (
-            "Recalibration keeps the base model's order within each fold; its change of average precision "
-            f"({found}) comes from pooling folds with different maps, and every trained arm pays something like it."
-        )
+            continue
+        rows = {kind: result.ranking(stratum, kind, arm["name"]) for kind in SITE_TYPES}
+        found = "; ".join(f"{kind}s, {verdict(row)}" for kind, row in rows.items())
+        apart = f" (a different claim: it {DIFFERENT_CLAIMS[arm['profile']]})" if is_different_claim(arm) else ""
+        yield f"{_capital(arm['title'])}{apart} against the base model: {found}."
+    arm = main_arm(result)
+    if arm is not None:
+        yield from _fold_by_fold(result, arm)
+        yield from _what_features_add(result)
+        yield from _errors(result, arm)
 
 
 def verdict(row: Mapping[str, Any]) -> str:
     """What a difference in ranking shows."""
     if row["difference"] is None:
         return f"too few sites ({row['sites']} of the {FEW_SITES} it takes) to say anything"
-    shown = f"average precision {change(row)}"
     if row["difference_low"] is None:
-        return f"too few draws with sites for an interval ({shown})"
-    if row["difference_low"] > 0:
-        return f"a gain ({shown})"
-    if row["difference_high"] < 0:
-        return f"a loss ({shown})"
-    return f"no gain shown, the interval includes 0 ({shown})"
+        return f"too few draws with sites for an interval ({change(row)})"
+    return f"{_direction(row, 'difference')} {change(row)}"
+
+
+def _direction(row: Mapping[str, Any], name: str) -> str:
+    if row[f"{name}_low"] > 0:
+        return "a gain,"
+    return "a loss," if row[f"{name}_high"] < 0 else "no gain shown,"
+
+
+def _fold_by_fold(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
+    """Said where the verdict depends on whether bases that different models scored are ranked against one another."""
+    for kind in SITE_TYPES:
+        row = result.ranking(claim_stratum(result), kind, arm["name"])
+        if row["difference_low"] is None or row["within_folds_difference_low"] is None:
+            continue
+        if _direction(row, "difference") != _direction(row, "within_folds_difference"):
+            yield (
+                f"Ranked fold by fold, so that no base is compared with one that another model scored, the {arm['title']} "
+                f"on {kind}s shows {_direction(row, 'within_folds_difference').rstrip(',')} "
+                f"{change(row, 'within_folds_difference')}. The pooled number stands; this one says where to look."
+            )
 
 
 def _what_features_add(result: EvaluationResult) -> Iterator[str]:
     """The meta-model beside the model on base scores only: whether the other features carry anything."""
-    names = {arm["name"] for arm in result.about["arms"]}
-    if not {"meta", "base_scores"} <= names or claim_stratum(result) != ALL:
-        return
-    rows = {
-        row["splice_type"]: row
-        for row in result.contrasts.to_dicts()
-        if (row["arm"], row["other"]) == ("meta", "base_scores")
-    }
-    for kind, row in rows.items():
-        if row["difference_low"] is None:
-            continue
-        shows = (
-            "more"
-            if row["difference_low"] > 0
-            else "less"
-            if row["difference_high"] < 0
-            else "nothing that can be shown"
-        )
-        yield f"What the meta-model's other features add to base scores alone, {kind}s: {shows} ({change(row)})."
+    rows = [row for row in result.contrasts.to_dicts() if (row["arm"], row["other"]) == ("meta", "base_scores")]
+    if rows and claim_stratum(result) == ALL and all(row["difference_low"] is not None for row in rows):
+        found = "; ".join(f"{row['splice_type']}s, {_added(row)} {change(row)}" for row in rows)
+        yield f"What the meta-model's other features add to those made of base scores: {found}."
 
 
-def _errors(result: EvaluationResult) -> Iterator[str]:
-    """False positives and false negatives of the meta-model beside the base model's."""
-    arms = {arm["name"]: arm for arm in result.about["arms"]}
-    name = "meta" if "meta" in arms else next(reversed(arms))
-    if name == result.about["reference_arm"]:
-        return
-    for kind in SITE_TYPES:
-        base, own = result.errors(kind, result.about["reference_arm"]), result.errors(kind, name)
-        chosen = (
-            "each fold at the cut the others chose"
-            if own["out_of_fold"]
-            else "at cuts chosen on these same bases, which flatters"
-        )
-        yield (
-            f"{_capital(kind)} errors, {chosen}: {arms[name]['title']} {own['false_positives']:,} FP and "
-            f"{own['false_negatives']:,} FN, base model {base['false_positives']:,} FP and {base['false_negatives']:,} FN; "
-            f"at the base model's number of misses {own['false_positives_at_reference_misses']:,} FP."
-        )
+def _added(row: Mapping[str, Any]) -> str:
+    return _direction(row, "difference").replace("no gain shown", "nothing that can be shown")
 
 
-def _limits(result: EvaluationResult) -> Iterator[str]:
+def _errors(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
+    """False positives and false negatives of an arm beside the base model's."""
+    own = {kind: result.errors(kind, arm["name"]) for kind in SITE_TYPES}
+    base = {kind: result.errors(kind, result.about["reference_arm"]) for kind in SITE_TYPES}
+    if all(row["out_of_fold"] for row in own.values()):
+        chosen = "Errors, each fold at the cut the other folds chose"
+    else:
+        chosen = "Errors at cuts chosen on these same bases, which flatters"
+    found = "; ".join(
+        f"{kind}s, {own[kind]['false_positives']:,} FP and {own[kind]['false_negatives']:,} FN against the base model's "
+        f"{base[kind]['false_positives']:,} and {base[kind]['false_negatives']:,}, and "
+        f"{own[kind]['false_positives_at_reference_misses']:,} FP at the base model's misses"
+        for kind in SITE_TYPES
+    )
+    yield f"{chosen}, {arm['title']}: {found}."
+
+
+def what_is_not_shown(result: EvaluationResult) -> Iterator[str]:
+    """The limits of what was measured."""
     yield (
         "Truth is the annotation with all its transcripts: some false positives are real sites that nobody annotated, and "
         "some annotated sites are hardly ever used."
@@ -225,6 +225,11 @@ def _limits(result: EvaluationResult) -> Iterator[str]:
         "The intervals cover which genes were drawn. They do not cover another training seed, and with several arms and "
         "strata one interval in twenty misses its mark."
     )
+    if any(is_different_claim(arm) for arm in result.about["arms"]):
+        yield (
+            "An arm with a different claim holds for genes somebody has annotated; it is not to be set beside the other arms "
+            "as if it were the same."
+        )
     for arm in result.about["skipped_arms"]:
         yield f"Not measured: {arm['name']}, because {arm['reason']}."
 

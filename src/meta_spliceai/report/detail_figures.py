@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,15 +29,19 @@ from meta_spliceai.report.drawing import (
     plain_grid,
 )
 
-_NAMED_GROUPS = 3
-_LONGEST_NAME = 18
+_ALL_NAMED, _EXTREMES = 36, 4
+"""Up to how many groups every one is named; beyond, how many on either side."""
+
+_LONGEST_NAME = 16
 
 
-def calibration(result: EvaluationResult) -> Figure:
-    """Share of true sites against mean probability, in the same bins for every arm, with Wilson intervals."""
-    figure, axes = new_figure(7.8, 4.3, sharey=True)
+def calibration(result: EvaluationResult, arm: Arm | None) -> Figure:
+    """Share of true sites against mean probability in the same bins for every arm; intervals for the reference and `arm`."""
+    figure, axes = new_figure(7.8, 4.4, sharey=True)
+    barred = {result.about["reference_arm"], arm["name"] if arm else ""}
     for axis, kind in zip(axes[0], SITE_TYPES, strict=True):
-        _draw_calibration(axis, result.calibration.filter(splice_type=kind, bins=FIXED), result.about["arms"])
+        bins = result.calibration.filter(splice_type=kind, bins=FIXED)
+        _draw_calibration(axis, bins, result.about["arms"], barred)
         axis.set_title(f"{kind}s")
     axes[0, 0].set_ylabel("share of true sites")
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -42,18 +49,20 @@ def calibration(result: EvaluationResult) -> Figure:
     return figure
 
 
-def _draw_calibration(axis: Axes, bins: pl.DataFrame, arms: list[Arm]) -> None:
+def _draw_calibration(axis: Axes, bins: pl.DataFrame, arms: Sequence[Arm], barred: Collection[str]) -> None:
     axis.plot([0, 1], [0, 1], color=SOFT, linewidth=1, dashes=(4, 3))
     looks = looks_of(arms)
     for arm in arms:
         own, look = bins.filter(pl.col("arm") == arm["name"]), looks[arm["name"]]
-        below, above = own["observed"] - own["observed_low"], own["observed_high"] - own["observed"]
-        axis.errorbar(
-            own["predicted"], own["observed"], yerr=(below.to_numpy(), above.to_numpy()), color=look.colour,
-            linestyle=look.dashes, linewidth=look.width * 0.8, elinewidth=0.6, marker=look.marker, markersize=3.5,
-            label=arm["title"],
+        with_bars = arm["name"] in barred
+        if with_bars:
+            axis.vlines(own["predicted"], own["observed_low"], own["observed_high"], color=look.colour, linewidth=1)
+        axis.plot(
+            own["predicted"], own["observed"], color=look.colour, linestyle=look.dashes,
+            linewidth=look.width * (0.8 if with_bars else 0.6), marker=look.marker, markersize=4.5 if with_bars else 3,
+            alpha=1 if with_bars else 0.8, label=arm["title"],
         )  # fmt: skip
-    axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="mean probability of the bin", aspect="equal")
+    axis.set(xlim=(-0.015, 1.015), ylim=(-0.02, 1.02), xlabel="mean probability of the bin")
     plain_grid(axis)
 
 
@@ -89,17 +98,30 @@ def _draw_groups(axis: Axes, changes: pl.DataFrame) -> None:
     axis.vlines(place, 0, change, color=LINE, linewidth=1.2)
     sizes = 8 + 1.6 * changes["sites"].to_numpy()
     axis.scatter(place, change, s=sizes, c=colours.tolist(), linewidths=0.6, edgecolors=PAPER, zorder=3)
-    last = changes.height - 1
-    for at, row in enumerate(changes.iter_rows(named=True)):
-        if row["change"] == 0 or _NAMED_GROUPS <= at <= last - _NAMED_GROUPS:
-            continue
-        low = at < _NAMED_GROUPS
-        axis.annotate(
-            _shortened(row["genes"]), (at, row["change"]), xytext=(7 if low else -7, 0), textcoords="offset points",
-            ha="left" if low else "right", va="center", fontsize=6.5, color=SOFT,
-        )  # fmt: skip
-    axis.set(xticks=[], xlabel=f"{changes.height} gene groups with sites, by change", xlim=(-1.5, last + 1.5))
+    names = [_shortened(genes) for genes in changes["genes"]]
+    axis.set(xlabel="gene groups with sites, by change", xlim=(-1, max(changes.height, 1)))
+    if changes.height <= _ALL_NAMED:
+        axis.set_xticks(place, names, rotation=90, fontsize=6.5)
+    else:
+        axis.set_xticks([])
+        _name_extremes(axis, names, change)
     plain_grid(axis, "y")
+
+
+def _name_extremes(axis: Axes, names: Sequence[str], change: npt.NDArray[np.float64]) -> None:
+    """Name the largest changes on either side, each label moved off the one before where they would touch."""
+    step = 0.045 * float(change.max() - change.min())
+    for ends, side in ((range(_EXTREMES), 1), (range(-1, -_EXTREMES - 1, -1), -1)):
+        height = -side * np.inf
+        for at in ends:
+            place, value = at % change.size, float(change[at])
+            if side * value >= 0:
+                break
+            height = max(value, height + step) if side > 0 else min(value, height - step)
+            axis.annotate(
+                names[at], (place, value), xytext=(place + side * 0.025 * change.size, height), textcoords="data",
+                ha="left" if side > 0 else "right", va="center", fontsize=6.5, color=SOFT,
+            )  # fmt: skip
 
 
 def _shortened(genes: str) -> str:

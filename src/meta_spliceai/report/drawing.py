@@ -107,6 +107,11 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 2, **o
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def typeset(text: str) -> str:
+    """Text with real minus signs, as the axes have them."""
+    return text.replace("-0.", "\N{MINUS SIGN}0.")
+
+
 def plain_grid(axis: Axes, which: Any = "both") -> None:
     """A light grid without tick marks."""
     axis.grid(axis=which)

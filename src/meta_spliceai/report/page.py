@@ -32,10 +32,12 @@ figure { margin: 1.1rem 0 .4rem; } figure svg { width: 100%; height: auto; displ
 figure svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif !important; }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: .5rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .86rem; margin: .7rem 0; }
-th, td { padding: .28rem .65rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; } th.band { text-align: left; }
-th:first-child, td:first-child { padding-left: 0; } .text { text-align: left; } td.wrap { white-space: normal; min-width: 14rem; }
-tr.apart td { border-top: 2px solid var(--line); } tr.reference td { color: var(--soft); } .left-rule { border-left: 1px solid var(--line); }
+th, td { padding: .28rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: top; }
+thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; white-space: normal; }
+td small { color: var(--soft); font-size: .78rem; }
+th:first-child, td:first-child { padding-left: 0; } .text { text-align: left; }
+tr.apart td { border-top: 2px solid var(--soft); } tr.reference td { color: var(--soft); }
+tr.band th { text-align: left; color: var(--ink); padding-top: 1rem; }
 details { margin: .5rem 0 1.4rem; } summary { cursor: pointer; color: var(--accent); font-size: .9rem; }
 details .scroll { max-height: 26rem; overflow-y: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.4rem; font-size: .92rem; margin: .8rem 0; }
@@ -51,7 +53,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+        return minus(f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}")
     if isinstance(value, int):
         return f"{value:,}"
     return escape(str(value))
@@ -59,25 +61,47 @@ def shown(value: object) -> str:
 
 def signed(value: object) -> str:
     """A difference: with its sign and four decimals."""
-    return f"{value:+.4f}" if isinstance(value, float) else shown(value)
+    return minus(f"{value:+.4f}") if isinstance(value, float) else shown(value)
+
+
+def minus(text: str) -> str:
+    """Numbers with a real minus sign."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def rounded(decimals: int) -> Format:
+    """A format with so many decimals."""
+    return lambda value: f"{value:,.{decimals}f}" if isinstance(value, float) else shown(value)
 
 
 def table(
-    frame: pl.DataFrame, titles: Mapping[str, str] | None = None, formats: Mapping[str, Format] | None = None
+    frame: pl.DataFrame,
+    titles: Mapping[str, str] | None = None,
+    formats: Mapping[str, Format] | None = None,
+    *,
+    parted_by: str | None = None,
 ) -> str:
-    """A frame as an HTML table; text columns left, numbers right."""
+    """A frame as an HTML table; text columns left, numbers right.
+
+    Parameters
+    ----------
+    titles, formats
+        By column, where they are not the usual ones.
+    parted_by
+        A column; where its value changes, a rule parts the rows.
+    """
     titles, formats = titles or {}, formats or {}
     text = {name for name, dtype in frame.schema.items() if dtype == pl.String}
     head = "".join(
         f"<th{_class(name in text)}>{escape(titles.get(name, name.replace('_', ' ')))}</th>" for name in frame.columns
     )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{_class(name in text)}>{formats.get(name, shown)(row[name])}</td>" for name in frame.columns)
-        + "</tr>"
-        for row in frame.iter_rows(named=True)
-    )
-    return framed(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
+    before, body = None, []
+    for row in frame.iter_rows(named=True):
+        cells = (f"<td{_class(name in text)}>{formats.get(name, shown)(row[name])}</td>" for name in frame.columns)
+        parted = parted_by is not None and before is not None and row[parted_by] != before[parted_by]
+        body.append(f"<tr{' class=apart' if parted else ''}>{''.join(cells)}</tr>")
+        before = row
+    return framed(f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>")
 
 
 def framed(rows: str) -> str:

@@ -10,21 +10,37 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from meta_spliceai.evaluate.result import EvaluationResult
 from meta_spliceai.evaluate.strata import ALL
 from meta_spliceai.evaluate.words import change, is_different_claim
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.report.drawing import INK, LINE, SOFT, Arm, Look, looks_of, new_figure, plain_grid
+from meta_spliceai.report.drawing import INK, LINE, PAPER, SOFT, Arm, Look, looks_of, new_figure, plain_grid, typeset
 
 
 @dataclass(frozen=True, slots=True)
 class ForestRow:
-    """One line of a forest plot: its label, the row of the ranking by site type, its look, and a rule drawn above it."""
+    """One line of a forest plot.
+
+    Parameters
+    ----------
+    label
+        At its left.
+    rows
+        The row of the ranking by site type.
+    look
+        Of its marks.
+    fold_by_fold
+        Whether the difference fold by fold is drawn too, smaller and below.
+    rule_above
+        Whether a rule parts it from the line above.
+    """
 
     label: str
     rows: dict[str, dict[str, Any]]
     look: Look
+    fold_by_fold: bool = False
     rule_above: bool = False
 
 
@@ -36,7 +52,7 @@ def arm_rows(result: EvaluationResult, stratum: str = ALL) -> list[ForestRow]:
         apart = is_different_claim(arm) and not any(is_different_claim(before) for before in arms[:place])
         rows = {kind: result.ranking(stratum, kind, arm["name"]) for kind in SITE_TYPES}
         label = f"{arm['title']}\n(a different claim)" if is_different_claim(arm) else arm["title"]
-        found.append(ForestRow(label, rows, looks[arm["name"]], apart and place > 0))
+        found.append(ForestRow(label, rows, looks[arm["name"]], fold_by_fold=True, rule_above=apart and place > 0))
     return found
 
 
@@ -45,7 +61,9 @@ def stratum_rows(result: EvaluationResult, arm: Arm) -> list[ForestRow]:
     look = looks_of(result.about["arms"])[arm["name"]]
     return [
         ForestRow(
-            stratum.replace("_", " "), {kind: result.ranking(stratum, kind, arm["name"]) for kind in SITE_TYPES}, look
+            stratum["name"].replace("_", " "),
+            {kind: result.ranking(stratum["name"], kind, arm["name"]) for kind in SITE_TYPES},
+            look,
         )
         for stratum in result.about["strata"]
     ]
@@ -53,7 +71,7 @@ def stratum_rows(result: EvaluationResult, arm: Arm) -> list[ForestRow]:
 
 def forest(rows: Sequence[ForestRow]) -> Figure:
     """Differences in average precision to the reference arm with their 95 % intervals, one panel per site type."""
-    figure, axes = new_figure(7.8, 0.75 + 0.5 * max(len(rows), 1), sharey=True, sharex=True)
+    figure, axes = new_figure(7.8, 0.75 + 0.52 * max(len(rows), 1), sharey=True, sharex=True)
     for axis, kind in zip(axes[0], SITE_TYPES, strict=True):
         draw_forest(axis, rows, kind)
         axis.set_title(f"{kind}s")
@@ -64,29 +82,48 @@ def draw_forest(axis: Axes, rows: Sequence[ForestRow], kind: str) -> None:
     """One panel of a forest plot."""
     axis.axvline(0, color=SOFT, linewidth=1)
     for place, line in enumerate(rows):
-        row, look = line.rows[kind], line.look
         if line.rule_above:
-            axis.axhline(place - 0.5, color=LINE, linewidth=1)
-        if row["difference"] is None:
-            axis.text(0, place, "  too few sites", va="center", fontsize=7.5, color=SOFT)
-            continue
-        if row["difference_low"] is not None:
-            axis.plot([row["difference_low"], row["difference_high"]], [place, place], color=look.colour, linewidth=2)
-        axis.plot(row["difference"], place, look.marker, color=look.colour, markersize=6)
-        axis.text(row["difference"], place - 0.2, change(row), ha="center", va="bottom", fontsize=7, color=INK)
+            axis.axhline(place - 0.52, color=LINE, linewidth=1)
+        _draw_line(axis, place, line, line.rows[kind])
     axis.set_yticks(range(len(rows)), [line.label for line in rows])
     axis.set_ylim(len(rows) - 0.5, -0.65)
-    axis.set_xlim(_limits([line.rows[kind] for line in rows for kind in SITE_TYPES]))
+    axis.set_xlim(_limits(rows))
+    axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.set_xlabel("change in average precision")
     axis.spines["left"].set_visible(False)
     plain_grid(axis, "x")
 
 
-def _limits(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
+def _draw_line(axis: Axes, place: int, line: ForestRow, row: dict[str, Any]) -> None:
+    look = line.look
+    if row["difference"] is None:
+        words = f"too few sites ({row['sites']})"
+        axis.annotate(words, (0, place), (5, 0), textcoords="offset points", va="center", fontsize=7.5, color=SOFT)
+        return
+    if line.fold_by_fold and row["within_folds_difference"] is not None:
+        bounds = [row["within_folds_difference_low"], row["within_folds_difference_high"]]
+        if None not in bounds:
+            axis.plot(bounds, [place + 0.2, place + 0.2], color=look.colour, linewidth=1, alpha=0.75)
+        axis.plot(
+            row["within_folds_difference"], place + 0.2, look.marker, markersize=3.8, markerfacecolor=PAPER,
+            markeredgecolor=look.colour, markeredgewidth=1,
+        )  # fmt: skip
+    if row["difference_low"] is not None:
+        axis.plot([row["difference_low"], row["difference_high"]], [place, place], color=look.colour, linewidth=2.2)
+    axis.plot(row["difference"], place, look.marker, color=look.colour, markersize=6)
+    axis.annotate(
+        typeset(change(row)), (row["difference"], place), (0, 6), textcoords="offset points", ha="center", va="bottom",
+        fontsize=7, color=INK, bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6},
+    )  # fmt: skip
+
+
+def _limits(rows: Sequence[ForestRow]) -> tuple[float, float]:
     """Room for every interval, and for the numbers written around each point."""
-    keys = ("difference", "difference_low", "difference_high")
-    ends = [0.0, *(row[key] for row in rows for key in keys if row[key] is not None)]
-    points = [row["difference"] for row in rows if row["difference"] is not None] or [0.0]
+    drawn = [row for line in rows for row in line.rows.values() if row["difference"] is not None]
+    names = ["difference", *(["within_folds_difference"] if any(line.fold_by_fold for line in rows) else [])]
+    ends = [row[f"{name}{end}"] for row in drawn for name in names for end in ("", "_low", "_high")]
+    ends = [0.0, *(value for value in ends if value is not None)]
+    points = [row["difference"] for row in drawn] or [0.0]
     span = max(max(ends) - min(ends), 1e-3)
     low, high = min(min(ends), min(points) - 0.28 * span), max(max(ends), max(points) + 0.28 * span)
     return low - 0.06 * span, high + 0.06 * span
@@ -103,6 +140,7 @@ def curves(result: EvaluationResult) -> Figure:
         axes[1, place].set_title(f"{kind}s, enlarged", fontsize=9, fontweight="normal", color=SOFT)
         (left, right), bottom = informative_region(of_kind)
         axes[1, place].set(xlim=(left, right), ylim=(bottom, 1.0 + 0.02 * (1 - bottom)))
+        axes[1, place].xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     for axis in axes[:, 0]:
         axis.set_ylabel("precision")
     handles, labels = axes[0, 0].get_legend_handles_labels()

@@ -10,10 +10,19 @@ import polars as pl
 
 from meta_spliceai.evaluate.result import EvaluationResult
 from meta_spliceai.evaluate.strata import ALL
-from meta_spliceai.evaluate.words import change, claim_stratum, is_different_claim, number, plain_words, verdict
+from meta_spliceai.evaluate.words import (
+    claim_stratum,
+    is_different_claim,
+    main_arm,
+    number,
+    verdict,
+    what_is_not_shown,
+    what_is_shown,
+    what_was_measured,
+)
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.report import detail_figures, page, ranking_figures
-from meta_spliceai.report.drawing import Arm, as_svg
+from meta_spliceai.report.drawing import Arm, as_svg, typeset
 
 FEATURES = "feature_manifest.csv"
 
@@ -25,39 +34,38 @@ _CHANGE = {
 }
 
 
-def main_arm(result: EvaluationResult) -> Arm | None:
-    """The arm the page is about: the meta-model, else the last one that makes no different claim; None if there is none."""
-    others: list[Arm] = result.about["arms"][1:]
-    named = [arm for arm in others if arm["name"] == "meta"]
-    alike = [arm for arm in others if not is_different_claim(arm)]
-    return next(iter(named + alike[::-1] + others), None)
-
-
 def _titled(frame: pl.DataFrame, result: EvaluationResult) -> pl.DataFrame:
     titles = {arm["name"]: arm["title"] for arm in result.about["arms"]}
     return frame.with_columns(pl.col(name).replace(titles) for name in ("arm", "other") if name in frame.columns)
 
 
 def summary(result: EvaluationResult) -> str:
-    """The two numbers that matter, and the sentences that say what they show."""
+    """The two numbers that matter, and the sentences that say what they show and what they do not."""
     arm = main_arm(result)
     items = [] if arm is None else [_card(result, arm, kind) for kind in SITE_TYPES]
-    return page.cards(items) + page.bullets(plain_words(result))
+    parts = {
+        "What was measured": what_was_measured(result),
+        "What it shows": what_is_shown(result),
+        "What it does not show": what_is_not_shown(result),
+    }
+    lists = [page.heading(title) + page.bullets([typeset(words) for words in found]) for title, found in parts.items()]
+    return page.cards(items) + "".join(lists)
 
 
 def _card(result: EvaluationResult, arm: Arm, kind: str) -> str:
     stratum = claim_stratum(result)
     row = result.ranking(stratum, kind, arm["name"])
-    where = "" if stratum == ALL else f", {stratum.replace('_', ' ')}"
-    what = f"{kind}s{where}: average precision of the {arm['title']} minus the base model's"
+    where = "" if stratum == ALL else f" ({stratum.replace('_', ' ')})"
+    what = f"{kind}s{where}: change in average precision, {arm['title']} against base model"
     if row["difference"] is None:
-        return page.card(what, "too few sites", f"{row['sites']} sites", "")
-    words = verdict(row).split(" (")[0]
+        return page.card(what, "too few sites", f"{row['sites']} sites", "nothing can be said")
+    words = verdict(row).split(",")[0]
     tone = {"a gain": "gain", "a loss": "loss"}.get(words, "")
     bounds = "no interval"
     if row["difference_low"] is not None:
-        bounds = f"95 % interval {row['difference_low']:+.4f} to {row['difference_high']:+.4f}"
-    return page.card(what, f"{row['difference']:+.4f}", bounds, words, tone)
+        words = f"{words}: the interval includes 0" if tone == "" else words
+        bounds = page.minus(f"95 % interval {row['difference_low']:+.4f} to {row['difference_high']:+.4f}")
+    return page.card(what, page.minus(f"{row['difference']:+.4f}"), bounds, words, tone)
 
 
 def arms(result: EvaluationResult) -> str:
@@ -69,7 +77,8 @@ def arms(result: EvaluationResult) -> str:
         return page.section(title, page.paragraph(words), _main_table(result), page.bullets(notes))
     caption = (
         "Change in average precision against the base model, on the same bases. Bars are 95 % intervals of a paired "
-        "bootstrap that draws whole gene groups; an interval that includes 0 shows no change."
+        "bootstrap that draws whole gene groups; an interval that includes 0 shows no change. The small open mark below is "
+        "the same, ranked fold by fold: no base is compared with one that another model scored."
     )
     svg = as_svg(ranking_figures.forest(ranking_figures.arm_rows(result)))
     numbers = _titled(result.arms, result).drop("stratum", "caution")
@@ -100,52 +109,56 @@ def _unseen_only(result: EvaluationResult) -> str:
     )
 
 
-_MAIN_COLUMNS = ("AP", "change [95 % interval]", "top-k", "FP", "FN")
+_MAIN_COLUMNS = ("average precision", "change", "change, fold by fold", "top-k", "FP", "FN")
 
 
 def _main_table(result: EvaluationResult) -> str:
-    """One row per arm, donors and acceptors side by side."""
-    measured = result.about["measured"]
-    bands = "".join(
-        f'<th class="band left-rule" colspan="{len(_MAIN_COLUMNS)}">{kind}s, {measured["sites"][kind]:,} sites</th>'
+    """One row per arm, first donors and then acceptors; intervals below their numbers."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in _MAIN_COLUMNS)
+    body = "".join(
+        f'<tr class="band"><th colspan="{len(_MAIN_COLUMNS) + 1}">{kind}s, '
+        f"{result.about['measured']['sites'][kind]:,} sites</th></tr>"
+        + "".join(_main_row(result, kind, arm) for arm in result.about["arms"])
         for kind in SITE_TYPES
     )
-    head = "".join(
-        f"<th{' class=left-rule' if place == 0 else ''}>{escape(name)}</th>"
-        for _ in SITE_TYPES
-        for place, name in enumerate(_MAIN_COLUMNS)
-    )
-    rows = "".join(_main_row(result, arm, place) for place, arm in enumerate(result.about["arms"]))
     return page.framed(
-        f'<thead><tr><th></th>{bands}</tr><tr><th class="text">arm</th>{head}</tr></thead><tbody>{rows}</tbody>'
+        f'<thead><tr><th class="text">arm</th>{head}</tr></thead><tbody>{body}</tbody>'
     ) + page.paragraph(
-        "AP: average precision. Top-k: share of true sites among as many best bases. FP and FN: errors at the cut that the "
-        "other folds chose for the best F1."
+        "Change: of average precision against the base model; below each number its 95 % interval. Fold by fold: the same "
+        "without ranking bases of different folds against one another. Top-k: share of true sites among as many best bases. "
+        "FP and FN: errors at the cut that the other folds chose for the best F1."
     )
 
 
-def _main_row(result: EvaluationResult, arm: Arm, place: int) -> str:
-    cells = []
-    for kind in SITE_TYPES:
-        row, errors = result.ranking(ALL, kind, arm["name"]), result.errors(kind, arm["name"])
-        difference = "reference" if place == 0 else change(row) or "–"
-        values = (
-            number(row["average_precision"]), difference, number(row["top_k_accuracy"]),
-            page.shown(errors["false_positives"]), page.shown(errors["false_negatives"]),
-        )  # fmt: skip
-        cells += [f"<td{' class=left-rule' if at == 0 else ''}>{value}</td>" for at, value in enumerate(values)]
-    apart = is_different_claim(arm) and not any(is_different_claim(a) for a in result.about["arms"][:place])
-    style = ' class="reference"' if place == 0 else ' class="apart"' if apart else ""
-    star = " *" if is_different_claim(arm) else ""
-    return f'<tr{style}><td class="text">{escape(arm["title"])}{star}</td>{"".join(cells)}</tr>'
+def _main_row(result: EvaluationResult, kind: str, arm: Arm) -> str:
+    row, errors = result.ranking(ALL, kind, arm["name"]), result.errors(kind, arm["name"])
+    is_reference = arm["name"] == result.about["reference_arm"]
+    values = (
+        _with_bounds(row, "average_precision", page.shown),
+        "reference" if is_reference else _with_bounds(row, "difference", page.signed),
+        "" if is_reference else _with_bounds(row, "within_folds_difference", page.signed),
+        number(row["top_k_accuracy"]), page.shown(errors["false_positives"]), page.shown(errors["false_negatives"]),
+    )  # fmt: skip
+    title = escape(arm["title"]) + ("<br><small>a different claim</small>" if is_different_claim(arm) else "")
+    cells = "".join(f"<td>{value}</td>" for value in values)
+    return f'<tr{" class=reference" if is_reference else ""}><td class="text">{title}</td>{cells}</tr>'
+
+
+def _with_bounds(row: dict[str, Any], name: str, shown: page.Format) -> str:
+    """A number with its interval in small print below it."""
+    if row[name] is None:
+        return "too few"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    bounds = "no interval" if low is None else f"{shown(low)} to {shown(high)}"
+    return f"{shown(row[name])}<br><small>{bounds}</small>"
 
 
 def curves(result: EvaluationResult) -> str:
     """Precision-recall curves."""
     caption = (
         "Precision and recall over every base of the held-out genes, at the prevalence nature has. Below, the same curves "
-        "where they bend; those axes do not begin at 0. Recalibration keeps the order of bases within a fold, so its curve "
-        "hardly leaves the base model's."
+        "where they bend; those axes do not begin at 0. Recalibration keeps the order of the bases, so its curve lies on the "
+        "base model's."
     )
     every = pl.int_range(pl.len()).over("splice_type", "arm") % 15 == 0
     numbers = page.paragraph("Every 15th point; curves.tsv has them all.") + page.table(
@@ -177,14 +190,20 @@ def errors(result: EvaluationResult) -> str:
     )
     frame = _titled(result.thresholds, result).select(*_ERROR_TITLES)
     whole = page.folded("all columns, with the cuts", page.table(_titled(result.thresholds, result)))
-    return page.section("Errors at a cut", page.paragraph(words), page.table(frame, _ERROR_TITLES), whole)
+    formats = {"false_positives_per_mb": page.rounded(1), "precision": page.rounded(3), "recall": page.rounded(3)}
+    return page.section(
+        "Errors at a cut",
+        page.paragraph(words),
+        page.table(frame, _ERROR_TITLES, formats, parted_by="splice_type"),
+        whole,
+    )
 
 
 def calibration(result: EvaluationResult) -> str:
     """Reliability, expected calibration error and Brier score."""
     caption = (
-        "Bases with a probability of at least .01, in the same bins for every arm; the dashed line is perfect. Bars are "
-        "Wilson 95 % intervals of the share, as if bases were independent."
+        "Bases with a probability of at least .01, in the same bins for every arm; the dashed line is perfect. Upright bars, "
+        "drawn for the base model and the meta-model only, are Wilson 95 % intervals of the share, as if bases were independent."
     )
     titles = {
         "splice_type": "site", "expected_calibration_error": "ECE", "brier": "Brier score",
@@ -198,18 +217,18 @@ def calibration(result: EvaluationResult) -> str:
     return page.section(
         "Calibration",
         page.figure(
-            as_svg(detail_figures.calibration(result)),
+            as_svg(detail_figures.calibration(result, main_arm(result))),
             "Reliability diagram by arm",
             caption,
             page.table(_titled(result.calibration, result)),
         ),
-        page.table(short, titles, {"brier": lambda value: f"{value:.2e}", "predicted_sites": _rounded}),
+        page.table(short, titles, {"brier": _scientific, "predicted_sites": page.rounded(0)}, parted_by="splice_type"),
         page.paragraph(words),
     )
 
 
-def _rounded(value: object) -> str:
-    return f"{value:,.0f}" if isinstance(value, float) else page.shown(value)
+def _scientific(value: object) -> str:
+    return page.minus(f"{value:.2e}") if isinstance(value, float) else page.shown(value)
 
 
 def groups(result: EvaluationResult) -> str:
@@ -218,9 +237,9 @@ def groups(result: EvaluationResult) -> str:
     if arm is None:
         return page.section(title, page.paragraph("Nothing is compared, so there is no change to show."))
     caption = (
-        f"{arm['title']} against the base model, each group of genes ranked by itself; larger dots have more sites, and the "
-        "three largest changes on either side are named. Single groups scatter widely: a dot is no evidence, the interval "
-        "over all groups is."
+        f"The {arm['title']} against the base model, each group of genes ranked by itself; larger dots have more sites, and "
+        "+2 stands for two more genes of the group. Single groups scatter widely: a dot is no evidence, the interval over all "
+        "groups is."
     )
     numbers = pl.concat(
         [
@@ -238,7 +257,7 @@ def groups(result: EvaluationResult) -> str:
 def strata(result: EvaluationResult) -> str:
     """Subsets of bases: a picture of the main arm, and a table of all arms."""
     title, arm = "Where", main_arm(result)
-    meanings = page.bullets([f"{name.replace('_', ' ')}: {words}" for name, words in result.about["strata"].items()])
+    meanings = page.bullets([f"{item['name'].replace('_', ' ')}: {item['meaning']}" for item in result.about["strata"]])
     everything = pl.concat([result.arms, result.strata])
     names = ["splice_type", "stratum", "arm", "sites", "groups", "average_precision", "difference", "difference_low", "difference_high", "caution"]  # fmt: skip
     numbers = page.table(
@@ -247,7 +266,7 @@ def strata(result: EvaluationResult) -> str:
     if arm is None:
         return page.section(title, meanings, numbers)
     caption = (
-        f"{arm['title']} against the base model in subsets of the bases. A stratum with fewer than "
+        f"The {arm['title']} against the base model in subsets of the bases. A stratum with fewer than "
         f"{result.about['fewest_sites_measured']} sites is counted, not measured."
     )
     svg = as_svg(ranking_figures.forest(ranking_figures.stratum_rows(result, arm)))
@@ -307,7 +326,7 @@ def made_from(result: EvaluationResult) -> str:
     genes = result.per_group.filter(
         splice_type=SITE_TYPES[0], arm=about["reference_arm"]
     ).select("group", "fold", "genes", "bases")  # fmt: skip
-    definitions = page.facts(about["definitions"])
+    definitions = page.facts({item["word"]: item["meaning"] for item in about["definitions"]})
     return page.section(
         "How it was made",
         page.facts(dict(_provenance(about))),

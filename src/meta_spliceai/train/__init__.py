@@ -5,10 +5,14 @@ split         groups -> folds
 matrix        rows of a dataset as arrays, with weights
 leakage       what must not be learnt from, found before anything is learnt
 residual      one boosted correction of the base model's logit
+logistic      regression with few bounded parameters
 calibrate     strictly monotone maps to probabilities
 arms          what is compared with what
 whole_gene    every base of genes, scored in tiles
 predictions   the table of those scores, and the truth beside them
 model         a saved meta-model
+plan          options -> a checked plan
+fit           the arms fold by fold, and calibrations across folds
+describe      what a run and a model say about themselves
 run           all of it, fold by fold
 """

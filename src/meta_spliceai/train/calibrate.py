@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from meta_spliceai.genome.labels import BoolArray
+from meta_spliceai.train.logistic import fit_logistic
 
 Floats = npt.NDArray[np.float64]
 
-_SMALLEST_SLOPE = 0.05
+SMALLEST_SLOPE = 0.05
+"""Keeps maps increasing."""
+
 _PRIOR = 1.0
 _SMALLEST_LOG = -50.0
 
@@ -66,17 +68,12 @@ def fit_calibration(log_p: Floats, log_not_p: Floats, label: BoolArray, weight: 
         The truth, and how many bases each row stands for, shape (n,): weighted, the rows have the true prevalence.
     """
     x, y = np.maximum(log_p, _SMALLEST_LOG), np.maximum(log_not_p, _SMALLEST_LOG)
-    signs = np.where(label, 1.0, -1.0)
-
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        a, b, c = parameters
-        agreement = signs * (a * x - b * y + c)
-        wrong = -signs * weight * np.exp(-np.logaddexp(0.0, agreement))
-        prior = np.array([a - 1.0, b - 1.0, c])
-        value = float(weight @ np.logaddexp(0.0, -agreement)) + 0.5 * _PRIOR * float(prior @ prior)
-        return value, np.array([wrong @ x, -(wrong @ y), wrong.sum()]) + _PRIOR * prior
-
-    bounds = [(_SMALLEST_SLOPE, None), (_SMALLEST_SLOPE, None), (None, None)]
-    found = optimize.minimize(loss, np.array([1.0, 1.0, 0.0]), jac=True, bounds=bounds, method="L-BFGS-B")
-    a, b, c = (float(value) for value in found.x)
-    return Calibration(a, b, c)
+    found = fit_logistic(
+        (x, -y, np.ones_like(x)),
+        label,
+        weight,
+        start=(1.0, 1.0, 0.0),
+        prior=(_PRIOR, _PRIOR, _PRIOR),
+        lowest=(SMALLEST_SLOPE, SMALLEST_SLOPE, -np.inf),
+    )
+    return Calibration(*found.tolist())

@@ -29,6 +29,10 @@ FINAL = "final"
 """Name of the calibrations of the saved model, beside those of the folds."""
 
 
+CalibrationsByFold = Mapping[str, Mapping[str, Mapping[str, Calibration]]]
+"""By fold (as text, or FINAL), arm, and site type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Logs:
     """ln p and ln(1 - p) of every row, shape (n,)."""
@@ -147,7 +151,7 @@ class FoldFitter:
             log_p[at], log_not_p[at] = logs_of_margin(margin)
         return Logs(log_p, log_not_p)
 
-    def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> dict[str, dict[str, dict[str, Calibration]]]:
+    def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> CalibrationsByFold:
         """For each fold, and for the saved model, by arm and channel: fitted on the rows of the other folds."""
         found: dict[str, dict[str, dict[str, Calibration]]] = {}
         used = self.fold != SET_ASIDE

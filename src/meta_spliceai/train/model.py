@@ -23,7 +23,7 @@ from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.tables import dataset_table
-from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write_text
+from meta_spliceai.store.atomic import read_json, write_bytes, write_json
 from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.predictions import calibrated
@@ -135,16 +135,15 @@ class MetaModel:
             yield ScoredBases(tile.interval, tile.genes, tile.base, meta)
 
     def save(self, folder: Path) -> list[str]:
-        """Write the model into `folder`, `model.json` last; returns the names of the files."""
+        """Write boosters and description into `folder`, `model.json` last; returns the names of the files."""
         digests = {}
         for channel in SITE_TYPES:
             for number, correction in enumerate(self.ensemble.corrections[channel], 1):
                 name = f"{channel}_{number}.ubj"
                 write_bytes(folder / name, correction.to_bytes())
                 digests[name] = file_sha256(folder / name)
-        write_text(folder / CARD_FILE, self.card())
         write_json(folder / MODEL_FILE, {**self._described(), "boosters": digests})
-        return [*digests, CARD_FILE, MODEL_FILE]
+        return [*digests, MODEL_FILE]
 
     def _described(self) -> dict[str, Any]:
         described: dict[str, Any] = plain(
@@ -161,47 +160,6 @@ class MetaModel:
             }
         )
         return described
-
-    def card(self) -> str:
-        """What a user of the model should know, as Markdown."""
-        base = self.base_model
-        origins = {feature.origin for feature in self.features}
-        counts = ", ".join(f"{sum(f.origin == o for f in self.features)} of origin {o}" for o in sorted(origins))
-        shares = {c: [f"{fitted.shrinkage:.2f}" for fitted in self.ensemble.corrections[c]] for c in SITE_TYPES}
-        return "\n".join(
-            [
-                "# Meta-model",
-                "",
-                f"Corrects the splice-site probabilities of base model **{base['name']}** "
-                f"(weights {_short(base.get('weights_fingerprint'))}, trained on {base.get('training_build')}).",
-                "",
-                "| | |",
-                "|---|---|",
-                f"| profile | `{self.profile}` |",
-                f"| features | {len(self.features)}: {counts} |",
-                f"| gate | bases with an own-channel base score of at least {self.ensemble.gate:g} are corrected |",
-                *(
-                    f"| share of the {c} correction that is applied | {', '.join(shares[c])} (one model per fold) |"
-                    for c in SITE_TYPES
-                ),
-                f"| training genes | {len(self.training_genes):,}, listed in `{MODEL_FILE}` |",
-                *(f"| {name.replace('_', ' ')} | {value} |" for name, value in sorted(self.provenance.items())),
-                "",
-                "## Use",
-                "",
-                "Give it the artifacts of a base pass with the same base model: `meta-spliceai predict`. Below the gate the",
-                "base model's score stands; all scores pass through one strictly increasing calibration, fitted on bases that",
-                "the models had not been trained on, at the prevalence that whole genes have.",
-                "",
-                "## Limits",
-                "",
-                "It learnt from annotated sites of the training genes: what a site is, is what their annotation says. How much",
-                "better than the base model it is on genes it has not seen is measured by `meta-spliceai evaluate`; figures on",
-                "training rows say nothing about that. The licence of the base model's weights extends to what is made with",
-                f"them: {base.get('licence', 'see its own terms')}.",
-                "",
-            ]
-        )
 
     @classmethod
     def load(cls, path: Path) -> MetaModel:

@@ -24,19 +24,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xgboost
-from scipy import optimize
 
 from meta_spliceai.features.base_scores import logit
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import BoolArray
+from meta_spliceai.train.calibrate import SMALLEST_SLOPE
+from meta_spliceai.train.logistic import fit_logistic
 from meta_spliceai.train.split import spread
 
 Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 _SHRINKAGE = "shrinkage"
-_SMALLEST_SLOPE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,19 +199,15 @@ def shrinkage_of(examples: Examples, added: Floats) -> float:
     """
     if not added.any():
         return 0.0
-    columns = np.stack([examples.margin, added, np.ones_like(added)]).astype(np.float64)
-    signs = np.where(examples.label, 1.0, -1.0)
-    start = np.array([1.0, 0.0, 0.0])
-
-    def loss(parameters: Doubles) -> tuple[float, Doubles]:
-        agreement = signs * (parameters @ columns)
-        wrong = -signs * examples.weight * np.exp(-np.logaddexp(0.0, agreement))
-        prior = (parameters - start) * np.array([1.0, 0.0, 1.0])
-        value = examples.weight @ np.logaddexp(0.0, -agreement) + 0.5 * (prior @ prior)
-        return float(value), columns @ wrong + prior
-
-    bounds = [(_SMALLEST_SLOPE, None), (0.0, None), (None, None)]
-    a, d, _ = optimize.minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    margin, more = examples.margin.astype(np.float64), added.astype(np.float64)
+    a, d, _ = fit_logistic(
+        (margin, more, np.ones_like(margin)),
+        examples.label,
+        examples.weight,
+        start=(1.0, 0.0, 0.0),
+        prior=(1.0, 0.0, 1.0),
+        lowest=(SMALLEST_SLOPE, 0.0, -np.inf),
+    ).tolist()
     return float(min(1.0, d / a))
 
 

@@ -17,22 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from meta_spliceai.build.run import FORMAT_VERSION as DATASET_FORMAT
 from meta_spliceai.errors import ModelError
 from meta_spliceai.features.profile import Profile
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.store.atomic import read_json, write_bytes, write_json
+from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write_text
 from meta_spliceai.store.fingerprint import fingerprint, plain
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.store.tables import write_tsv
-from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, BASE_MEAN, RECALIBRATED, Arm
+from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, RECALIBRATED, Arm
 from meta_spliceai.train.calibrate import Calibration
-from meta_spliceai.train.fit import FINAL, FoldFitter
+from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
+from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
 from meta_spliceai.train.groups import Similarity
-from meta_spliceai.train.model import MODEL_FILE, MetaModel, ModelFeature
+from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
 from meta_spliceai.train.residual import Correction, Ensemble, Recipe
@@ -256,14 +256,14 @@ class _Run:
             for arm in self._plan.arms
         }
 
-    def _calibrate(self) -> dict[str, dict[str, dict[str, Calibration]]]:
+    def _calibrate(self) -> CalibrationsByFold:
         """Calibrations by fold (or FINAL), arm and channel."""
         path = self._folder.path / CALIBRATIONS_FILE
         folds = range(self._plan.folds)
         if not self._is_done("calibrations", [self._planned[f"fold_{fold + 1}"] for fold in folds]):
             scores = self._fitter.out_of_fold({fold: self._ensembles([fold]) for fold in folds})
             write_json(path, plain(self._fitter.calibrations(scores)))
-            write_json(self._folder.path / METRICS_FILE, _labelled(self._fitter.sampled_metrics(scores)))
+            write_json(self._folder.path / METRICS_FILE, labelled_metrics(self._fitter.sampled_metrics(scores)))
             self._record("calibrations", {CALIBRATIONS_FILE: None, METRICS_FILE: None})
         return {
             name: {
@@ -298,11 +298,12 @@ class _Run:
             },
         )
         files: dict[str, int | None] = {f"{MODEL}/{name}": None for name in model.save(self._folder.path / MODEL)}
+        write_text(self._folder.path / MODEL / CARD_FILE, model_card(model))
         manifest = feature_manifest(model)
         write_bytes(self._folder.path / FEATURE_MANIFEST, manifest.write_csv().encode())
-        self._record(MODEL, {**files, FEATURE_MANIFEST: manifest.height})
+        self._record(MODEL, {**files, f"{MODEL}/{CARD_FILE}": None, FEATURE_MANIFEST: manifest.height})
 
-    def _predict(self, calibrations: Mapping[str, Mapping[str, Mapping[str, Calibration]]]) -> None:
+    def _predict(self, calibrations: CalibrationsByFold) -> None:
         plan = self._plan
         self._write_description(calibrations)
         held = [*range(plan.folds), *([SET_ASIDE] if plan.split["test"].any() else [])]
@@ -318,41 +319,11 @@ class _Run:
                 rows = write_predictions(self._folder.path / name, tiles, known, table)
                 self._record(_predictions_part(fold), {name: rows})
 
-    def _write_description(self, calibrations: Mapping[str, Mapping[str, Mapping[str, Calibration]]]) -> None:
+    def _write_description(self, calibrations: CalibrationsByFold) -> None:
         name = f"{PREDICTIONS}/predictions.json"
         if not self._is_done("description", self._planned["calibrations"]):
-            maps = [
-                {"fold": SET_ASIDE if fold == FINAL else int(fold), "arm": arm, "splice_type": channel, **plain(beta)}
-                for fold, arms in calibrations.items()
-                for arm, channels in arms.items()
-                for channel, beta in channels.items()
-            ]
-            write_json(self._folder.path / name, {**plain(self._description()), "calibrations": maps})
+            write_json(self._folder.path / name, run_description(self._plan, self._arms, calibrations))
             self._record("description", {name: None})
-
-    def _description(self) -> dict[str, Any]:
-        plan = self._plan
-        groups = (
-            plan.split.join(plan.genes.select("gene_id", "gene_name"), on="gene_id", how="left", maintain_order="left")
-            .group_by("group", maintain_order=True)
-            .agg(gene_ids=pl.col("gene_id"), gene_names=pl.col("gene_name"))
-            .sort("group")
-        )
-        return {
-            "arms": [
-                {"name": arm.name, "title": arm.title, "profile": arm.profile or "", "note": arm.note}
-                for arm in self._arms
-            ],
-            "reference arm": BASE.name,
-            "groups": groups.to_dicts(),
-            "base_model": dict(plan.artifacts.base_model),
-            "dataset": {"fingerprint": plan.inputs["dataset"], **plan.dataset.manifest.facts},
-            "build": plan.reference.build,
-            "seed": plan.seed,
-            "folds": plan.folds,
-            "feature_profile": plan.feature_profile,
-            "skipped_arms": [{"name": BASE_MEAN.name, "reason": "the artifacts hold the scores of one base model"}],
-        }
 
 
 def _booster_file(fold: int, arm: Arm, channel: str) -> str:
@@ -372,47 +343,3 @@ def _read_correction(path: Path) -> Correction:
             found=str(error).splitlines()[0],
             action="run the same train command again with --overwrite",
         ) from error
-
-
-def _labelled(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "sampled rows": {
-            "note": "weighted estimates from the sampled rows of the dataset, by models that had not seen them; the "
-            "result that counts is measured on whole genes by `meta-spliceai evaluate`",
-            "arms": dict(metrics),
-        }
-    }
-
-
-def feature_manifest(model: MetaModel) -> pl.DataFrame:
-    """What a model reads: feature, role, origin, donor_gain, acceptor_gain, rank.
-
-    A gain is the share of the feature in the total loss reduction of a channel's trees, the mean over the fold models;
-    rank 1 has the largest sum of both.
-    """
-    gains = {f"{channel}_gain": _mean_gain(model, channel) for channel in SITE_TYPES}
-    frame = pl.DataFrame(
-        {
-            "feature": [feature.name for feature in model.features],
-            "role": [feature.role for feature in model.features],
-            "origin": [feature.origin for feature in model.features],
-            **gains,
-        }
-    )
-    total = pl.sum_horizontal(list(gains))
-    return frame.with_columns(rank=total.rank("ordinal", descending=True).cast(pl.Int64)).sort("rank")
-
-
-def _mean_gain(model: MetaModel, channel: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    corrections = model.ensemble.corrections[channel]
-    total = np.zeros(len(model.features))
-    for correction in corrections:
-        gain = correction.booster.get_score(importance_type="total_gain")
-        shares = np.zeros(total.size)
-        for name, value in gain.items():
-            shares[int(name[1:])] = value
-        total += shares / max(shares.sum(), 1e-300)
-    return total / len(corrections)
-
-
-__all__ = ["MODEL_FILE", "TrainResult", "feature_manifest", "train"]
