@@ -5,7 +5,7 @@ import polars as pl
 import polars.testing
 import pytest
 
-from meta_spliceai.errors import InputError
+from meta_spliceai.errors import InputError, SchemaError
 from meta_spliceai.evaluate.result import TABLES, load_evaluation
 from meta_spliceai.evaluate.run import evaluate, main_table, plain_words
 from meta_spliceai.schema.check import problems_of
@@ -146,3 +146,44 @@ def test_half_is_a_cut_nobody_chose(result, table):
     row = result.errors("donor", "meta")
     assert row["false_positives_at_half"] == (called & ~truth).sum()
     assert row["false_negatives_at_half"] == (~called & truth).sum()
+
+
+def _maps(table, **changed):
+    """A calibration of the meta-model's donors for every fold."""
+    return [
+        {"fold": fold, "arm": "meta", "splice_type": "donor", "a": 1.0 + fold, "b": 0.5, "c": -1.0, **changed}
+        for fold in table["fold"].unique().sort().to_list()
+    ]
+
+
+def test_calibration_maps_change_probabilities_and_no_ranking(tmp_path, table, result):
+    predictions = toys.write(tmp_path / "p", table, calibrations=_maps(table))
+    mapped = evaluate(predictions=predictions, out_dir=tmp_path / "e", draws=200)
+    pl.testing.assert_frame_equal(mapped.arms, result.arms)
+    chosen = [column for column in mapped.thresholds.columns if not column.endswith("_at_half")]
+    pl.testing.assert_frame_equal(mapped.thresholds.select(chosen), result.thresholds.select(chosen))
+    p = table["meta_donor"].to_numpy().astype(float)
+    margin = (1 + table["fold"].to_numpy()) * np.log(p) - 0.5 * np.log1p(-p) - 1
+    truth = table["is_donor"].to_numpy()
+    found = mapped.calibration_summary.filter(splice_type="donor", arm="meta").row(0, named=True)
+    assert found["brier"] == pytest.approx(np.mean((1 / (1 + np.exp(-margin)) - truth) ** 2), rel=1e-5)
+    assert mapped.errors("donor", "meta")["false_negatives_at_half"] == ((margin < 0) & truth).sum()
+    other = [frame.filter(arm="base") for frame in (mapped.calibration, result.calibration)]
+    pl.testing.assert_frame_equal(*other)
+
+
+def test_calibration_of_some_folds_only_is_refused(tmp_path, table):
+    predictions = toys.write(tmp_path / "p", table, calibrations=_maps(table)[:2])
+    with pytest.raises(
+        SchemaError, match=r"a calibration of arm meta, donor, for every fold.*\nfound: none for folds 2, 3"
+    ):
+        evaluate(predictions=predictions, out_dir=tmp_path / "e", draws=20)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"a": -1.0}, {"b": 0.0}, {"c": float("nan")}, {"splice_type": "neither"}, {"a": None}]
+)
+def test_a_calibration_that_is_no_increasing_map_is_refused(tmp_path, table, changed):
+    predictions = toys.write(tmp_path / "p", table, calibrations=_maps(table, **changed))
+    with pytest.raises(SchemaError, match="calibrations \\(arm, splice_type, fold, a, b, c with a and b above 0\\)"):
+        evaluate(predictions=predictions, out_dir=tmp_path / "e", draws=20)

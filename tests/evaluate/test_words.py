@@ -77,7 +77,8 @@ def test_few_groups_are_said(tmp_path):
 def test_a_single_fold_is_said_to_flatter(tmp_path):
     found = _evaluated(tmp_path, toys.frame().with_columns(fold=pl.lit(0, pl.Int8)))
     assert any(
-        "Errors at cuts chosen on these same bases, which flatters" in sentence for sentence in plain_words(found)
+        "Errors over all bases, at cuts chosen on these same bases, which flatters" in sentence
+        for sentence in plain_words(found)
     )
 
 

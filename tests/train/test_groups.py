@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meta_spliceai.errors import InputError
 from meta_spliceai.formats.fasta import open_genome
 from meta_spliceai.genome.sequences import decode, encode, reverse_complement
 from meta_spliceai.train.groups import (
@@ -121,6 +122,12 @@ def test_a_gene_without_exons_is_alone(tmp_path: Path) -> None:
         sketches = exon_sketches(genes_of([("c1", 1, 100)]), no_exons, genome, ALL_KMERS)
     assert [words.size for words in sketches] == [0]
     assert similarity_edges(sketches, ALL_KMERS).shape == (0, 2)
+
+
+@pytest.mark.parametrize("options", [{"k": 32}, {"one_in": 0}, {"containment": 0.0}, {"max_genes": 1}])
+def test_a_rule_of_similarity_out_of_range_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="similarity"):
+        Similarity(**options)  # type: ignore[arg-type]
 
 
 @pytest.mark.real_data

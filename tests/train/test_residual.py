@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from meta_spliceai.errors import InputError
 from meta_spliceai.train.residual import (
     Correction,
     Ensemble,
@@ -151,3 +152,18 @@ def test_the_margin_is_the_logit_kept_finite() -> None:
     margin = base_margin(np.array([0.0, 0.5, 1.0], dtype=np.float32))
     assert margin.dtype == np.float32
     assert margin.tolist() == pytest.approx([-16.118, 0.0, 16.118], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rounds": -1}, "recipe rounds of at least 0"),
+        ({"inner_folds": 1}, "recipe inner_folds of at least 2"),
+        ({"eta": 0.0}, "recipe eta above 0"),
+        ({"subsample": 1.1}, "recipe subsample above 0 and at most 1"),
+        ({"gate": 1.0}, "recipe gate from 0 to below 1"),
+    ],
+)
+def test_a_recipe_out_of_range_is_refused(options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Recipe(**options)  # type: ignore[arg-type]

@@ -22,8 +22,7 @@ from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.store.folder import read_manifest
 from meta_spliceai.store.tables import read_tsv
-from meta_spliceai.train import fit
-from meta_spliceai.train import run as run_module
+from meta_spliceai.train import fit, parts
 from meta_spliceai.train.predictions import prediction_table
 from meta_spliceai.train.run import train
 from meta_spliceai.train.split import SPLIT_TABLE
@@ -50,9 +49,9 @@ def split_of(run: Path) -> pl.DataFrame:
 
 
 def test_every_part_of_the_predictions_holds_the_declared_table_in_order(run: Path) -> None:
-    parts = sorted((run / "predictions").glob("part_*.parquet"))
-    assert [path.name for path in parts] == [f"part_0000{number}.parquet" for number in range(1, FOLDS + 1)]
-    for fold, path in enumerate(parts):
+    files = sorted((run / "predictions").glob("part_*.parquet"))
+    assert [path.name for path in files] == [f"part_0000{number}.parquet" for number in range(1, FOLDS + 1)]
+    for fold, path in enumerate(files):
         frame = check_frame(pl.read_parquet(path), prediction_table(ARMS), source=path.name)
         assert frame["fold"].unique().to_list() == [fold]
         assert frame.select("chrom", "strand", "position").equals(
@@ -166,7 +165,7 @@ def test_a_killed_run_resumes_with_finished_folds_kept_and_leaves_the_same_bytes
     run: Path, inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, call: int
 ) -> None:
     """The resumed run uses another number of threads, which must show nowhere."""
-    genuine, calls = getattr(run_module, function), []
+    genuine, calls = getattr(parts, function), []
 
     def dying(*arguments: Any, **options: Any) -> Any:
         calls.append(arguments)
@@ -176,7 +175,7 @@ def test_a_killed_run_resumes_with_finished_folds_kept_and_leaves_the_same_bytes
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, function, dying)
+        patch.setattr(parts, function, dying)
         with pytest.raises(Killed):
             train(**inputs.options(out_dir=out, threads=1))
     kept = {name: entry for name, entry in read_manifest(out, "model_run", 1).parts.items() if name.startswith("fold_")}

@@ -1,6 +1,8 @@
 """Honest measurement: from a predictions table, and nothing else, to numbers with intervals.
 
-predictions  reading the table, and refusing one that cannot be measured
+description  what a predictions table says about itself
+predictions  reading the table column by column
+bases        what is known of every base besides its scores; tables that cannot be measured are refused
 strata       subsets of bases with a claim of their own
 tally        a ranking counted once: by cut, gene group and trait
 ranking      average precision, top-k accuracy, precision-recall curves

@@ -203,9 +203,9 @@ def _errors(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
     own = {kind: result.errors(kind, arm["name"]) for kind in SITE_TYPES}
     base = {kind: result.errors(kind, result.about["reference_arm"]) for kind in SITE_TYPES}
     if all(row["out_of_fold"] for row in own.values()):
-        chosen = "Errors, each fold at the cut the other folds chose"
+        chosen = "Errors over all bases, each fold at the cut the other folds chose"
     else:
-        chosen = "Errors at cuts chosen on these same bases, which flatters"
+        chosen = "Errors over all bases, at cuts chosen on these same bases, which flatters"
     found = "; ".join(
         f"{kind}s, {own[kind]['false_positives']:,} FP and {own[kind]['false_negatives']:,} FN against the base model's "
         f"{base[kind]['false_positives']:,} and {base[kind]['false_negatives']:,}, and "

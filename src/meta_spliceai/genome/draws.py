@@ -19,6 +19,9 @@ def seeded_word(*parts: object) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
 def draws(seed: int, purpose: str, gene_id: str, positions: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """One number in [0, 1) per position, shape (n,).
 
@@ -32,8 +35,12 @@ def draws(seed: int, purpose: str, gene_id: str, positions: npt.ArrayLike) -> np
         The row; positions are 1-based.
     """
     start = np.uint64(seeded_word(seed, purpose, gene_id))
-    word = np.asarray(positions, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    word = word ^ (word >> np.uint64(31))
+    word = mixed(np.asarray(positions, dtype=np.uint64) * _GOLDEN + start)
     return (word >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def mixed(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """SplitMix64's finaliser: each word becomes one that says nothing about it; shape kept."""
+    word = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))

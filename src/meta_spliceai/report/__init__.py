@@ -3,7 +3,8 @@
 drawing   the look of every picture, and how it becomes part of a page
 ranking_figures, detail_figures   the pictures
 page      HTML around them
-sections  what the page says, part by part
+sections  what the page says about the measurement
+background  what it says about the model and how everything was made
 picture   the one picture for a README
 run       a run folder -> report.html
 """

@@ -28,10 +28,10 @@ ul { padding-left: 1.2rem; margin: .6rem 0; } li { margin: .3rem 0; }
 .card .what { color: var(--soft); font-size: .88rem; } .card .value { font-size: 1.7rem; font-weight: 650; line-height: 1.3; }
 .card .value, table, .numeric { font-variant-numeric: tabular-nums; } .card .bounds { color: var(--soft); font-size: .92rem; }
 .gain { color: var(--gain); } .loss { color: var(--loss); }
-figure { margin: 1.1rem 0 .4rem; } figure svg { width: 100%; height: auto; display: block; }
+figure { margin: 1.1rem 0 .4rem; } figure svg { width: 100%; min-width: 38rem; height: auto; display: block; }
 figure svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif !important; }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: .5rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .86rem; margin: .7rem 0; }
+.scroll { overflow: auto hidden; } table { border-collapse: collapse; font-size: .86rem; margin: .7rem 0; }
 th, td { padding: .28rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; vertical-align: top; }
 thead th { font-weight: 600; color: var(--soft); vertical-align: bottom; white-space: normal; }
 td small { color: var(--soft); font-size: .78rem; }
@@ -39,7 +39,7 @@ th:first-child, td:first-child { padding-left: 0; } .text { text-align: left; }
 tr.apart td { border-top: 2px solid var(--soft); } tr.reference td { color: var(--soft); }
 tr.band th { text-align: left; color: var(--ink); padding-top: 1rem; }
 details { margin: .5rem 0 1.4rem; } summary { cursor: pointer; color: var(--accent); font-size: .9rem; }
-details .scroll { max-height: 26rem; overflow-y: auto; }
+details .scroll { max-height: 26rem; overflow: auto; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.4rem; font-size: .92rem; margin: .8rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 @media print { details:not([open]) { display: none; } main { max-width: none; padding: 0; } h2 { break-after: avoid; } figure { break-inside: avoid; } }
@@ -116,7 +116,7 @@ def _class(is_text: bool) -> str:
 def figure(svg: str, alternative: str, caption: str, numbers: str) -> str:
     """A picture with what it shows in words for those who cannot see it, its caption, and its numbers folded away."""
     labelled = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alternative)}" ', 1)
-    return f"<figure>{labelled}<figcaption>{escape(caption)}</figcaption></figure>{folded('the numbers', numbers)}"
+    return f"<figure><div class=scroll>{labelled}</div><figcaption>{escape(caption)}</figcaption></figure>{folded('the numbers', numbers)}"
 
 
 def folded(title: str, content: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.result import EvaluationResult
@@ -49,7 +50,9 @@ def summary_picture(result: EvaluationResult, path: Path) -> Path:
 
 def _drawn(result: EvaluationResult) -> Figure:
     rows = arm_rows(result)
-    figure = Figure(figsize=(11, max(4.2, 1.6 + 1.0 * len(rows))), layout="constrained")
+    figure = Figure(
+        figsize=(11, max(4.2, 1.6 + 1.0 * len(rows))), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    )
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.12, 1))
     left, right = halves
     forests = left.subplots(2, 1, sharex=True)
@@ -75,5 +78,5 @@ def _footnote(result: EvaluationResult) -> str:
     return (
         f"{measured['bases']:,} bases of {measured['genes']:,} whole held-out genes in {measured['gene_groups']:,} groups; "
         f"{measured['sites']['donor']:,} donors, {measured['sites']['acceptor']:,} acceptors; 95 % intervals from "
-        f"{result.about['bootstrap']['draws']:,} paired draws of gene groups"
+        f"{result.about['bootstrap']['draws']:,} paired draws of gene groups; open marks: ranked fold by fold"
     )

@@ -57,16 +57,14 @@ def arm_rows(result: EvaluationResult, stratum: str = ALL) -> list[ForestRow]:
 
 
 def stratum_rows(result: EvaluationResult, arm: Arm) -> list[ForestRow]:
-    """A line per stratum for one arm."""
-    look = looks_of(result.about["arms"])[arm["name"]]
-    return [
-        ForestRow(
-            stratum["name"].replace("_", " "),
-            {kind: result.ranking(stratum["name"], kind, arm["name"]) for kind in SITE_TYPES},
-            look,
-        )
-        for stratum in result.about["strata"]
-    ]
+    """A line per stratum for one arm; strata that hold every site or none are left out."""
+    look, found = looks_of(result.about["arms"])[arm["name"]], []
+    for stratum in result.about["strata"]:
+        rows = {kind: result.ranking(stratum["name"], kind, arm["name"]) for kind in SITE_TYPES}
+        whole = result.about["measured"]["sites"]
+        if stratum["name"] == ALL or any(0 < row["sites"] < whole[kind] for kind, row in rows.items()):
+            found.append(ForestRow(stratum["name"].replace("_", " "), rows, look))
+    return found
 
 
 def forest(rows: Sequence[ForestRow]) -> Figure:

@@ -9,7 +9,7 @@ import polars as pl
 from meta_spliceai.errors import StoreError
 from meta_spliceai.evaluate.result import EvaluationResult, load_evaluation
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.report import page, sections
+from meta_spliceai.report import background, page, sections
 from meta_spliceai.report.drawing import styled
 from meta_spliceai.store.atomic import write_text
 
@@ -38,7 +38,7 @@ def report(*, run_dir: Path, out: Path | None = None) -> Path:
     """
     result = load_evaluation(run_dir / EVALUATION)
     target = out or run_dir / "report.html"
-    write_text(target, render(result, _features(run_dir / sections.FEATURES)))
+    write_text(target, render(result, _features(run_dir / background.FEATURES)))
     return target
 
 
@@ -79,9 +79,9 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None) -> st
             sections.calibration(result),
             sections.groups(result),
             sections.strata(result),
-            sections.importance(features),
-            sections.sampling(result),
-            sections.made_from(result),
+            background.importance(features),
+            background.sampling(result),
+            background.made_from(result),
         ]
     return page.page("Does the meta-model beat the base model?", subtitle, parts)
 

@@ -1,8 +1,7 @@
-"""What the page says, part by part; each function turns one part of an evaluation into HTML."""
+"""What the page says about the measurement, part by part; each function turns one part of an evaluation into HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -23,8 +22,6 @@ from meta_spliceai.evaluate.words import (
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.report import detail_figures, page, ranking_figures
 from meta_spliceai.report.drawing import Arm, as_svg, typeset
-
-FEATURES = "feature_manifest.csv"
 
 _CHANGE = {
     "difference": page.signed,
@@ -256,103 +253,21 @@ def groups(result: EvaluationResult) -> str:
 
 def strata(result: EvaluationResult) -> str:
     """Subsets of bases: a picture of the main arm, and a table of all arms."""
-    title, arm = "Where", main_arm(result)
+    title, arm = "Where the change is", main_arm(result)
     meanings = page.bullets([f"{item['name'].replace('_', ' ')}: {item['meaning']}" for item in result.about["strata"]])
     everything = pl.concat([result.arms, result.strata])
     names = ["splice_type", "stratum", "arm", "sites", "groups", "average_precision", "difference", "difference_low", "difference_high", "caution"]  # fmt: skip
     numbers = page.table(
         _titled(everything, result).select(names), {"splice_type": "site", "average_precision": "AP"}, _CHANGE
     )
-    if arm is None:
-        return page.section(title, meanings, numbers)
+    rows = [] if arm is None else ranking_figures.stratum_rows(result, arm)
+    if arm is None or len(rows) < 2:
+        words = "No subset holds some of the sites and not all, so there is no picture."
+        return page.section(title, page.paragraph(words), page.folded("the numbers", numbers), meanings)
     caption = (
         f"The {arm['title']} against the base model in subsets of the bases. A stratum with fewer than "
-        f"{result.about['fewest_sites_measured']} sites is counted, not measured."
+        f"{result.about['fewest_sites_measured']} sites is counted, not measured; strata that hold every site or none are in "
+        "the numbers only."
     )
-    svg = as_svg(ranking_figures.forest(ranking_figures.stratum_rows(result, arm)))
+    svg = as_svg(ranking_figures.forest(rows))
     return page.section(title, page.figure(svg, "Forest plot by stratum", caption, numbers), meanings)
-
-
-def importance(features: pl.DataFrame | None) -> str:
-    """What the saved model looks at."""
-    title = "What the meta-model looks at"
-    needed = ["feature", "origin", *(f"{kind}_gain" for kind in SITE_TYPES)]
-    if features is None:
-        words = f"The run folder holds no {FEATURES}, so what the model looks at is not shown."
-        return page.section(title, page.paragraph(words))
-    missing = [name for name in needed if name not in features.columns]
-    if missing:
-        words = f"{FEATURES} has no column {', '.join(missing)}, so what the model looks at is not shown."
-        return page.section(title, page.paragraph(words))
-    caption = (
-        "Share of each feature in the total gain of the boosted trees, by its mean over donors and acceptors. It says what "
-        "is used; it does not say what would be lost without it, because features share information."
-    )
-    shares = detail_figures.gain_shares(features)
-    numbers = page.table(shares.select("feature", "origin", *(f"{kind}_share" for kind in SITE_TYPES)))
-    by_origin = shares.group_by("origin").agg(
-        pl.len().alias("features"), *(pl.col(f"{kind}_share").sum() for kind in SITE_TYPES)
-    )
-    titles = {f"{kind}_share": f"{kind} gain" for kind in SITE_TYPES}
-    svg = as_svg(detail_figures.importance(features))
-    return page.section(
-        title,
-        page.figure(svg, "Bar chart of feature gains", caption, numbers),
-        page.table(by_origin.sort("donor_share", descending=True), titles),
-    )
-
-
-def sampling(result: EvaluationResult) -> str:
-    """The rows the model learnt from, out of those there were."""
-    title = "What the model learnt from"
-    tiers: dict[str, dict[str, int]] = result.about.get("dataset", {}).get("sampling", {})
-    if not tiers:
-        words = "The predictions carry no sampling ledger, so the share of rows that was learnt from is not shown."
-        return page.section(title, page.paragraph(words))
-    rows = [{"tier": tier, **counts} for tier, counts in sorted(tiers.items())]
-    total = {name: sum(int(row[name]) for row in rows) for name in ("rows_seen", "rows_kept", "rows_dropped")}  # type: ignore[call-overload]
-    frame = pl.DataFrame([*rows, {"tier": "all", **total}]).select("tier", *total)
-    words = (
-        "Rows of the training data by sampling tier. Learning from a sample is sound because every row knows the probability "
-        "with which it was kept; nothing on this page is measured on a sample."
-    )
-    titles = {"rows_seen": "bases seen", "rows_kept": "kept", "rows_dropped": "left out"}
-    return page.section(title, page.paragraph(words), page.table(frame, titles))
-
-
-def made_from(result: EvaluationResult) -> str:
-    """Everything one needs to do it again."""
-    about = result.about
-    genes = result.per_group.filter(
-        splice_type=SITE_TYPES[0], arm=about["reference_arm"]
-    ).select("group", "fold", "genes", "bases")  # fmt: skip
-    definitions = page.facts({item["word"]: item["meaning"] for item in about["definitions"]})
-    return page.section(
-        "How it was made",
-        page.facts(dict(_provenance(about))),
-        page.folded("the gene groups", page.table(genes)),
-        page.heading("Words"),
-        definitions,
-    )
-
-
-def _provenance(about: Any) -> Iterator[tuple[str, object]]:
-    model, measured, dataset = about.get("base_model", {}), about["measured"], about.get("dataset", {})
-    yield "base model", model.get("name")
-    yield "trained on", _training(model)
-    yield "licence of its weights", model.get("licence")
-    yield "weights", model.get("weights_fingerprint")
-    yield "genome build", about.get("build")
-    yield "dataset", dataset.get("fingerprint")
-    yield "dataset rows", dataset.get("rows")
-    yield "feature profile of the saved model", about.get("feature_profile")
-    yield "folds", measured["folds"]
-    yield "training seed", about.get("training_seed")
-    yield "bootstrap", f"{about['bootstrap']['draws']:,} draws of gene groups, seed {about['bootstrap']['seed']}"
-    yield "software", ", ".join(f"{name} {version}" for name, version in about["software"].items())
-
-
-def _training(model: Any) -> str:
-    chromosomes: Sequence[str] = model.get("training_chromosomes") or []
-    build = model.get("training_build") or "an unknown build"
-    return f"{build}, chromosomes {', '.join(chromosomes)}" if chromosomes else str(build)

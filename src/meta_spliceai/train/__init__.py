@@ -14,5 +14,6 @@ model         a saved meta-model
 plan          options -> a checked plan
 fit           the arms fold by fold, and calibrations across folds
 describe      what a run and a model say about themselves
-run           all of it, fold by fold
+parts         the parts of a run, each made once
+run           all of it
 """

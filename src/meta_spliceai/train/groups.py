@@ -16,11 +16,15 @@ import polars as pl
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from meta_spliceai.errors import InputError
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import merge_spans
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 
 Words = npt.NDArray[np.uint64]
+
+_LARGEST_K = 31
+"""Two bits a base in 64 bits, and one to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ class Similarity:
         nothing; estimated from the sketches.
     max_genes
         A k-mer found in more genes than this is a repeat and ignored.
+
+    Raises
+    ------
+    InputError
+        Values out of range.
     """
 
     k: int = 21
@@ -47,6 +56,16 @@ class Similarity:
     containment: float = 0.1
     min_shared: int = 100
     max_genes: int = 200
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.k <= _LARGEST_K:
+            raise InputError(f"similarity k from 1 to {_LARGEST_K}", f"{self.k}", "21 tells human genes apart")
+        if self.one_in < 1 or self.max_genes < 2 or self.min_shared < 1 or not 0 < self.containment <= 1:
+            raise InputError(
+                expected="similarity one_in and min_shared of at least 1, max_genes of at least 2, containment above 0 and at most 1",
+                found=f"{self.one_in}, {self.min_shared}, {self.max_genes}, {self.containment}",
+                action="leave the options out, or give values in these ranges",
+            )
 
 
 def gene_groups(genes: pl.DataFrame, exons: pl.DataFrame, genome: Genome, similarity: Similarity) -> pl.DataFrame:
@@ -132,7 +151,8 @@ def exon_sketches(genes: pl.DataFrame, exons: pl.DataFrame, genome: Genome, simi
 def sketch(codes: Codes, similarity: Similarity) -> Words:
     """Distinct hashes of the canonical k-mers of a sequence that are small enough to be kept, ascending."""
     words = canonical_kmers(codes, similarity.k)
-    hashes = _mixed(words)
+    # mixed, so that the order of hashes says nothing about the sequence
+    hashes = mixed(words)
     return np.unique(hashes[hashes <= np.uint64((2**64 - 1) // similarity.one_in)])
 
 
@@ -150,14 +170,6 @@ def canonical_kmers(codes: Codes, k: int) -> Words:
         forward = (forward << np.uint64(2)) | letter
         backward |= (np.uint64(3) - letter) << np.uint64(2 * place)
     return np.minimum(forward, backward)[~unknown]
-
-
-def _mixed(words: Words) -> Words:
-    """SplitMix64, so that the order of hashes says nothing about the sequence."""
-    mixed = words + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def similarity_edges(sketches: list[Words], similarity: Similarity) -> npt.NDArray[np.int64]:

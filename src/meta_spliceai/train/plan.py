@@ -16,7 +16,7 @@ from meta_spliceai.errors import InputError
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference, load
 from meta_spliceai.store.fingerprint import plain
-from meta_spliceai.train.arms import Arm, choose_arms
+from meta_spliceai.train.arms import BASE, RECALIBRATED, Arm, choose_arms
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
@@ -69,6 +69,11 @@ class TrainPlan:
             "reference": self.reference.fingerprint,
             "base_pass": self.artifacts.fingerprint,
         }
+
+    @property
+    def reported_arms(self) -> tuple[Arm, ...]:
+        """Every arm of the predictions, the untrained ones first."""
+        return (BASE, RECALIBRATED, *self.arms)
 
     def features_of(self, arm: Arm) -> tuple[str, ...]:
         """The columns an arm reads, in the order of the dataset."""

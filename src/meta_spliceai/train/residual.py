@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
+from meta_spliceai.errors import InputError
 from meta_spliceai.features.base_scores import logit
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import BoolArray
@@ -46,10 +47,29 @@ class Recipe:
     ----------
     gate
         Own-channel base score from which bases are trained on and corrected.
+    max_depth
+        Depth of a tree.
+    eta
+        Share of a tree that is added.
     rounds
-        Rounds of boosting.
+        Trees.
+    subsample
+        Share of the rows that a tree is grown on.
+    colsample_bytree
+        Share of the features that a tree may use.
+    min_child_weight
+        Uncertain bases (summed hessian) that a leaf must speak for.
+    reg_lambda
+        Uncertain bases by which a leaf's value is drawn towards 0.
+    max_bin
+        Bins of a feature.
     inner_folds
         Folds over the gene groups of the training rows that decide how far corrections are shrunk.
+
+    Raises
+    ------
+    InputError
+        Values out of range.
     """
 
     gate: float = 1e-4
@@ -62,6 +82,17 @@ class Recipe:
     reg_lambda: float = 10.0
     max_bin: int = 128
     inner_folds: int = 3
+
+    def __post_init__(self) -> None:
+        lowest = {"max_depth": 1, "rounds": 0, "min_child_weight": 0, "reg_lambda": 0, "max_bin": 2, "inner_folds": 2}
+        for name, low in lowest.items():
+            if getattr(self, name) < low:
+                raise InputError(f"recipe {name} of at least {low}", f"{getattr(self, name)}", "leave the option out")
+        for name in ("eta", "subsample", "colsample_bytree"):
+            if not 0 < getattr(self, name) <= 1:
+                raise InputError(f"recipe {name} above 0 and at most 1", f"{getattr(self, name)}", "give a share")
+        if not 0 <= self.gate < 1:
+            raise InputError("recipe gate from 0 to below 1", f"{self.gate}", "give a probability; 0.0001 is usual")
 
     def parameters(self, seed: int) -> dict[str, Any]:
         """Parameters for XGBoost; one thread, so that sums are taken in one order and trees never depend on the machine."""

@@ -12,38 +12,18 @@ predictions/              every base of every held-out gene, by every arm
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from meta_spliceai.build.run import FORMAT_VERSION as DATASET_FORMAT
-from meta_spliceai.errors import ModelError
 from meta_spliceai.features.profile import Profile
-from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write_text
-from meta_spliceai.store.fingerprint import fingerprint, plain
-from meta_spliceai.store.folder import Folder, PartEntry, describe_file
-from meta_spliceai.store.tables import write_tsv
-from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, RECALIBRATED, Arm
-from meta_spliceai.train.calibrate import Calibration
-from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
-from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
+from meta_spliceai.store.folder import Folder
 from meta_spliceai.train.groups import Similarity
-from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
+from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
-from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
-from meta_spliceai.train.residual import Correction, Ensemble, Recipe
-from meta_spliceai.train.split import SET_ASIDE
-from meta_spliceai.train.whole_gene import merged_length, score_tiles
-from meta_spliceai.workers.progress import track
-
-KIND = "model_run"
-FORMAT_VERSION = 1
-SPLIT_FILE, CALIBRATIONS_FILE, METRICS_FILE = "split.tsv", "calibrations.json", "metrics.json"
-MODEL, PREDICTIONS, FEATURE_MANIFEST = "model", "predictions", "feature_manifest.csv"
+from meta_spliceai.train.residual import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +136,7 @@ def train(
         recipe=recipe or Recipe(),
         similarity=similarity or Similarity(),
     )
+    _say_what_is_divided(plan)
     with Folder.opened(
         out_dir,
         kind=KIND,
@@ -164,182 +145,24 @@ def train(
         inputs=plan.inputs,
         overwrite=overwrite,
     ) as folder:
-        run = _Run(plan, folder)
-        result = run.carry_out()
-        folder.log("train", rows=result.rows, bases=result.bases, threads=plan.threads)
-    return result
+        made = RunParts(plan, folder).make()
+        folder.log("train", **made, threads=plan.threads)
+    return TrainResult(
+        out_dir=out_dir,
+        model=out_dir / MODEL,
+        predictions=out_dir / PREDICTIONS,
+        folds=folds,
+        arms=tuple(arm.name for arm in plan.reported_arms),
+        **made,
+    )
 
 
-class _Run:
-    """One training run into an opened folder; every method makes one kind of part, unless it is there already."""
-
-    def __init__(self, plan: TrainPlan, folder: Folder) -> None:
-        self._plan, self._folder = plan, folder
-        self._fitter = FoldFitter(plan)
-        self._planned: dict[str, str] = {}
-        arms = [BASE, RECALIBRATED, *plan.arms]
-        self._arms: tuple[Arm, ...] = tuple(arms)
-
-    def carry_out(self) -> TrainResult:
-        """Make all parts and mark the folder complete."""
-        plan = self._plan
-        self._write_split()
-        self._fit_folds()
-        calibrations = self._calibrate()
-        self._save_model(calibrations[FINAL])
-        self._predict(calibrations)
-        parts = self._folder.manifest.parts
-        bases = sum(
-            file.rows or 0 for name in self._planned for file in parts[name].files if name.startswith(PREDICTIONS)
+def _say_what_is_divided(plan: TrainPlan) -> None:
+    unseen = plan.split.filter(~pl.col("base_seen")).height
+    log.info("%d genes in %d groups, %d folds", plan.split.height, plan.split["group"].n_unique(), plan.folds)
+    if unseen < plan.split.height:
+        log.info(
+            "the base model was trained on the chromosomes of %d of %d genes; only the others can support a claim",
+            plan.split.height - unseen,
+            plan.split.height,
         )
-        rows = int(plan.dataset.manifest.facts["rows"])
-        facts = {"rows": rows, "bases": bases, "genes": plan.genes.height, "groups": plan.split["group"].n_unique()}
-        if not self._folder.manifest.complete:
-            self._folder.finalise(self._planned, facts)
-        return TrainResult(
-            out_dir=self._folder.path,
-            model=self._folder.path / MODEL,
-            predictions=self._folder.path / PREDICTIONS,
-            genes=plan.genes.height,
-            groups=facts["groups"],
-            folds=plan.folds,
-            rows=rows,
-            bases=bases,
-            arms=tuple(arm.name for arm in self._arms),
-        )
-
-    def _is_done(self, part: str, *made_from: Any) -> bool:
-        """Whether a part is there; notes that it is planned."""
-        manifest = self._folder.manifest
-        self._planned[part] = fingerprint([KIND, part, manifest.parameters, manifest.inputs, made_from])
-        return self._folder.is_done(part, self._planned[part])
-
-    def _record(self, part: str, files: Mapping[str, int | None], **facts: Any) -> None:
-        entries = tuple(describe_file(self._folder.path, name, rows) for name, rows in files.items())
-        self._folder.record(part, PartEntry(self._planned[part], entries, plain(facts)))
-
-    def _write_split(self) -> None:
-        if not self._is_done("split", self._plan.split.rows()):
-            write_tsv(self._plan.split, self._folder.path / SPLIT_FILE)
-            self._record("split", {SPLIT_FILE: self._plan.split.height})
-
-    def _fit_folds(self) -> None:
-        todo = [
-            fold for fold in range(self._plan.folds) if not self._is_done(f"fold_{fold + 1}", self._planned["split"])
-        ]
-        models = len(self._plan.arms) * len(SITE_TYPES)
-        with track("fitting", len(todo) * models, "models") as progress:
-            for fold in todo:
-                files: dict[str, int | None] = {}
-                shrinkage: dict[str, float] = {}
-                for arm, channel, correction in self._fitter.fit_fold(fold):
-                    name = _booster_file(fold, arm, channel)
-                    write_bytes(self._folder.path / name, correction.to_bytes())
-                    files[name] = None
-                    shrinkage[f"{arm.name}_{channel}"] = correction.shrinkage
-                    progress.advance(1)
-                self._record(f"fold_{fold + 1}", files, shrinkage=shrinkage)
-
-    def _ensembles(self, folds: Sequence[int]) -> dict[str, Ensemble]:
-        """The models of some folds, applied together, by arm."""
-        return {
-            arm.name: Ensemble(
-                self._plan.features_of(arm),
-                self._plan.recipe.gate,
-                {
-                    channel: tuple(
-                        _read_correction(self._folder.path / _booster_file(fold, arm, channel)) for fold in folds
-                    )
-                    for channel in SITE_TYPES
-                },
-            )
-            for arm in self._plan.arms
-        }
-
-    def _calibrate(self) -> CalibrationsByFold:
-        """Calibrations by fold (or FINAL), arm and channel."""
-        path = self._folder.path / CALIBRATIONS_FILE
-        folds = range(self._plan.folds)
-        if not self._is_done("calibrations", [self._planned[f"fold_{fold + 1}"] for fold in folds]):
-            scores = self._fitter.out_of_fold({fold: self._ensembles([fold]) for fold in folds})
-            write_json(path, plain(self._fitter.calibrations(scores)))
-            write_json(self._folder.path / METRICS_FILE, labelled_metrics(self._fitter.sampled_metrics(scores)))
-            self._record("calibrations", {CALIBRATIONS_FILE: None, METRICS_FILE: None})
-        return {
-            name: {
-                arm: {channel: Calibration(**fitted) for channel, fitted in by_channel.items()}
-                for arm, by_channel in by_arm.items()
-            }
-            for name, by_arm in read_json(path).items()
-        }
-
-    def _save_model(self, calibrations: Mapping[str, Mapping[str, Calibration]]) -> None:
-        if self._is_done(MODEL, self._planned["calibrations"]):
-            return
-        plan = self._plan
-        arm = ARM_OF_PROFILE[plan.feature_profile]
-        declared = {column.name: column for column in plan.dataset.table}
-        trained = plan.split.filter(pl.col("fold") != SET_ASIDE)["gene_id"]
-        model = MetaModel(
-            profile=plan.feature_profile,
-            features=tuple(ModelFeature(n, declared[n].role, declared[n].origin) for n in plan.features_of(arm)),
-            ensemble=self._ensembles(range(plan.folds))[arm.name],
-            calibration=calibrations[arm.name],
-            base_model=plan.artifacts.base_model,
-            training_genes=tuple(trained.to_list()),
-            provenance={
-                "build": plan.reference.build,
-                "dataset_fingerprint": plan.inputs["dataset"],
-                "reference_fingerprint": plan.inputs["reference"],
-                "schema_version": plan.dataset.table.version,
-                "dataset_format_version": DATASET_FORMAT,
-                "seed": plan.seed,
-                "folds": plan.folds,
-            },
-        )
-        files: dict[str, int | None] = {f"{MODEL}/{name}": None for name in model.save(self._folder.path / MODEL)}
-        write_text(self._folder.path / MODEL / CARD_FILE, model_card(model))
-        manifest = feature_manifest(model)
-        write_bytes(self._folder.path / FEATURE_MANIFEST, manifest.write_csv().encode())
-        self._record(MODEL, {**files, f"{MODEL}/{CARD_FILE}": None, FEATURE_MANIFEST: manifest.height})
-
-    def _predict(self, calibrations: CalibrationsByFold) -> None:
-        plan = self._plan
-        self._write_description(calibrations)
-        held = [*range(plan.folds), *([SET_ASIDE] if plan.split["test"].any() else [])]
-        todo = [fold for fold in held if not self._is_done(_predictions_part(fold), self._planned["calibrations"])]
-        known = KnownBases(plan.reference, plan.split)
-        table = prediction_table([arm.name for arm in self._arms])
-        lengths = sum(merged_length(plan.genes_of_fold(fold)) for fold in todo)
-        with track("predicting", lengths, "bases"), plan.reference.open_genome() as genome:
-            for fold in todo:
-                models = self._ensembles(range(plan.folds) if fold == SET_ASIDE else [fold])
-                tiles = score_tiles(plan.genes_of_fold(fold), plan.artifacts, genome, models)
-                name = f"{PREDICTIONS}/{_predictions_part(fold).replace('predictions', 'part')}.parquet"
-                rows = write_predictions(self._folder.path / name, tiles, known, table)
-                self._record(_predictions_part(fold), {name: rows})
-
-    def _write_description(self, calibrations: CalibrationsByFold) -> None:
-        name = f"{PREDICTIONS}/predictions.json"
-        if not self._is_done("description", self._planned["calibrations"]):
-            write_json(self._folder.path / name, run_description(self._plan, self._arms, calibrations))
-            self._record("description", {name: None})
-
-
-def _booster_file(fold: int, arm: Arm, channel: str) -> str:
-    return f"folds/fold_{fold + 1}/{arm.name}_{channel}.ubj"
-
-
-def _predictions_part(fold: int) -> str:
-    return f"{PREDICTIONS}_set_aside" if fold == SET_ASIDE else f"{PREDICTIONS}_{fold + 1:05d}"
-
-
-def _read_correction(path: Path) -> Correction:
-    try:
-        return Correction.from_bytes(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            expected=f"a fold's model in {path}",
-            found=str(error).splitlines()[0],
-            action="run the same train command again with --overwrite",
-        ) from error
