@@ -19,7 +19,7 @@ def seeded_word(*parts: object) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def draws(seed: int, purpose: str, gene_id: str, positions: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -35,7 +35,7 @@ def draws(seed: int, purpose: str, gene_id: str, positions: npt.ArrayLike) -> np
         The row; positions are 1-based.
     """
     start = np.uint64(seeded_word(seed, purpose, gene_id))
-    word = mixed(np.asarray(positions, dtype=np.uint64) * _GOLDEN + start)
+    word = mixed(np.asarray(positions, dtype=np.uint64) * GOLDEN + start)
     return (word >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

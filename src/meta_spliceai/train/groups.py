@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from meta_spliceai.errors import InputError
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import merge_spans
+from meta_spliceai.genome.draws import GOLDEN, mixed
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 
 Words = npt.NDArray[np.uint64]
@@ -152,7 +153,7 @@ def sketch(codes: Codes, similarity: Similarity) -> Words:
     """Distinct hashes of the canonical k-mers of a sequence that are small enough to be kept, ascending."""
     words = canonical_kmers(codes, similarity.k)
     # mixed, so that the order of hashes says nothing about the sequence
-    hashes = mixed(words)
+    hashes = mixed(words + GOLDEN)
     return np.unique(hashes[hashes <= np.uint64((2**64 - 1) // similarity.one_in)])
 
 
