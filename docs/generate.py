@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 from meta_spliceai.cli.app import command_pages
+from meta_spliceai.evaluate import tables as evaluation_tables
+from meta_spliceai.predict import run as prediction
 from meta_spliceai.schema import tables
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.describe import as_markdown
+from meta_spliceai.train import split
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -27,8 +30,11 @@ k-mer columns are described once, for k = 1; a dataset has all 4^k columns of ea
 
 def schema_page() -> str:
     """All tables, in the order of the work."""
-    declared = [value for value in vars(tables).values() if isinstance(value, Table)]
-    return "\n".join([SCHEMA_HEAD, *(as_markdown(table) for table in [*declared, tables.dataset_table((1,))])])
+    modules = (tables, split, evaluation_tables, prediction)
+    # a module may import tables of an earlier one; each is shown where it is met first
+    declared = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Table)}
+    shown = [*declared.values(), tables.dataset_table((1,))]
+    return "\n".join([SCHEMA_HEAD, *(as_markdown(table) for table in shown)])
 
 
 def main() -> int:
