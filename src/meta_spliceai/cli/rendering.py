@@ -10,6 +10,9 @@ from typing import Any
 import polars as pl
 
 
+_SHOWN_ROWS = 1_000
+
+
 def as_text(result: Any) -> str:
     """The result's own summary where it has one (`summary()`), else one line per field of a dataclass."""
     summary = getattr(result, "summary", None)
@@ -29,7 +32,7 @@ def as_text(result: Any) -> str:
 
 
 def as_json(result: Any) -> str:
-    """The result as indented JSON; paths become text and tables lists of rows."""
+    """The result as indented JSON; paths become text, tables lists of rows, long tables their size."""
     return json.dumps(_plain(result), indent=2, sort_keys=True)
 
 
@@ -41,7 +44,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, pl.DataFrame):
-        return value.to_dicts()
+        # a table of results is shown; one of thousands of genes or bases is in a file already
+        return value.to_dicts() if value.height <= _SHOWN_ROWS else {"rows": value.height, "columns": value.columns}
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return str(value)
