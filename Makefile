@@ -18,13 +18,13 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --no-warn-conflicts --constraint constraints.txt --editable .
 	# only the weight files inside this package are used, so none of what its code needs is installed
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --no-deps spliceai
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	$(BIN)/python -m pip install --quiet --no-warn-conflicts --constraint constraints.txt --group dev
 	@touch $@
 
 install: $(VENV)/.installed  ## make .venv with the command .venv/bin/meta-spliceai

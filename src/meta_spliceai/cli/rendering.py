@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-
 _SHOWN_ROWS = 1_000
 
 
