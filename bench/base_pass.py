@@ -21,7 +21,7 @@ from meta_spliceai.basepass.score_files import spans_of
 from meta_spliceai.basepass.scoring import base_model_of_process, score_interval
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.pipeline import example_folder
-from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.load import Reference, gene_body
 from meta_spliceai.reference.prepare import prepare
 from meta_spliceai.schema.features import REACH
 
@@ -33,12 +33,7 @@ def bare(reference: Reference, genes: list[str]) -> tuple[float, int]:
     started = time.perf_counter()
     bases = 0
     with reference.open_genome() as genome:
-        spans = spans_of(
-            Interval(row["chrom"], row["start"] - 1, row["end"], row["strand"]).widened(
-                REACH, genome.contigs[row["chrom"]]
-            )
-            for row in rows
-        )
+        spans = spans_of(gene_body(row).widened(REACH, genome.contigs[row["chrom"]]) for row in rows)
         for span in spans:
             score_interval(model, genome, Interval(rows[0]["chrom"], span.start, span.end, span.strand))
             bases += span.end - span.start

@@ -14,6 +14,7 @@ from meta_spliceai.build.run import build as build_dataset
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.run import EvaluationResult, evaluate, main_table, plain_words
 from meta_spliceai.reference.prepare import prepare
+from meta_spliceai.report.picture import summary_picture
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
@@ -31,6 +32,7 @@ class RunResult:
 
     out: Path
     report: Path
+    picture: Path
     evaluation: EvaluationResult
     seconds: float
 
@@ -43,6 +45,7 @@ class RunResult:
                 *(f"- {sentence}" for sentence in plain_words(self.evaluation)),
                 "",
                 f"report    {self.report}",
+                f"picture   {self.picture}",
                 f"dataset   {self.out / 'dataset' / 'master'}",
                 f"model     {self.out / 'model_run' / 'model'}",
                 f"artifacts {self.out / 'artifacts'}",
@@ -167,7 +170,8 @@ def run(
         ),
     )
     page = _step("6/6 report", lambda: report(run_dir=model_run, out=out / "report.html"))
-    return RunResult(out, page, result, time.monotonic() - started)
+    picture = summary_picture(result, out / "summary.svg")
+    return RunResult(out, page, picture, result, time.monotonic() - started)
 
 
 def demo(

@@ -19,6 +19,7 @@ from meta_spliceai.features.gene import score_ranks
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.labels import splice_types
+from meta_spliceai.reference.load import gene_body
 from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.features import REACH, SEQUENCE_REACH
@@ -76,7 +77,7 @@ class PositionMaker:
 
     def tables_of(self, gene: dict[str, Any]) -> GeneTables:
         """The rows of one gene, given as a row of `GENE_TABLE` (1-based start and end)."""
-        body = Interval(gene["chrom"], gene["start"] - 1, gene["end"], gene["strand"])
+        body = gene_body(gene)
         known = self._known(gene["gene_id"], body)
         candidates = choose_candidates(known, self._rule)
         analysis = self._analysis(gene, body, known, candidates)

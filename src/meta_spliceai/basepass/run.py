@@ -26,9 +26,8 @@ from meta_spliceai.basepass.positions import PositionMaker, write_chunk_tables
 from meta_spliceai.basepass.score_files import ScoreFile, Span, spans_of, write_scores
 from meta_spliceai.basepass.scoring import base_model_of_process, score_spans
 from meta_spliceai.errors import InputError, StoreError
-from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.reference.genes import choose_genes
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference, gene_body, load
 from meta_spliceai.schema.features import REACH
 from meta_spliceai.store.atomic import remove_leftovers
 from meta_spliceai.store.fingerprint import fingerprint, plain
@@ -238,10 +237,7 @@ def _score_task(
     threads: int | None,
 ) -> _ScoreTask:
     rows = reference.genes.filter(pl.col("gene_id").is_in(chunk.gene_ids)).iter_rows(named=True)
-    spans = spans_of(
-        Interval(gene["chrom"], gene["start"] - 1, gene["end"], gene["strand"]).widened(flank, contigs[gene["chrom"]])
-        for gene in rows
-    )
+    spans = spans_of(gene_body(gene).widened(flank, contigs[gene["chrom"]]) for gene in rows)
     entry = store.manifest.parts.get(SCORES + chunk.label)
     usable = entry is not None and all(file_is_whole(store.path, file) for file in entry.files)
     held = tuple(spans_from_facts(entry.facts)) if entry is not None and usable else ()

@@ -18,6 +18,7 @@ from meta_spliceai.features.probe import changed_by_moving_the_ends
 from meta_spliceai.features.profile import admitted_features
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
+from meta_spliceai.reference.load import gene_body
 from meta_spliceai.schema.features import REACH
 
 GENES_PROBED = 5
@@ -42,7 +43,7 @@ def probe_boundaries(plan: BuildPlan) -> dict[str, Any]:
     changed: set[str] = set()
     with plan.reference.open_genome() as genome:
         for gene in plan.choice.genes.filter(pl.col("gene_id").is_in(genes)).iter_rows(named=True):
-            body = Interval(gene["chrom"], gene["start"] - 1, gene["end"], gene["strand"])
+            body = gene_body(gene)
             changed |= set(_changed(plan.artifacts, genome, body, names, seed))
     if changed:
         raise LeakageError(

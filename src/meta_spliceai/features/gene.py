@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from meta_spliceai.features.stretch import Floats
 from meta_spliceai.genome.coordinates import Interval
+from meta_spliceai.reference.load import gene_body
 from meta_spliceai.schema.features import ANNOTATION_FEATURES, GENE_FEATURES
 
 
@@ -38,7 +39,7 @@ class GeneFacts:
     @classmethod
     def of_row(cls, gene: Mapping[str, Any]) -> Self:
         """From a row of `GENE_TABLE`, whose start and end are 1-based and included."""
-        body = Interval(gene["chrom"], gene["start"] - 1, gene["end"], gene["strand"])
+        body = gene_body(gene)
         annotation = {column.name: gene[column.name] for column in ANNOTATION_FEATURES}
         return cls(body, gene["gene_type"], gene["num_overlaps"], annotation)
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from meta_spliceai.errors import StoreError
 from meta_spliceai.formats.fasta import Genome, open_genome
+from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.tables import EXON_TABLE, GENE_TABLE, OVERLAP_TABLE, SITE_TABLE, TRANSCRIPT_TABLE
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import MANIFEST, FileEntry, Manifest, read_manifest
 from meta_spliceai.store.tables import read_parquet
+
+
+def gene_body(gene: Mapping[str, Any]) -> Interval:
+    """The body of a gene, 0-based half-open, from a row of `GENE_TABLE`, whose start and end are 1-based and included."""
+    return Interval(gene["chrom"], gene["start"] - 1, gene["end"], gene["strand"])
+
 
 KIND = "reference"
 FORMAT_VERSION = 1
