@@ -41,7 +41,7 @@ class SimulatedBaseModel:
         """Scores of the inner bases; the sum of both channels is at most 1."""
         length = codes.size - CONTEXT
         donor, acceptor = (self._noise(codes, length, salt) ** 900 for salt in (1, 2))
-        return Scores(donor, acceptor * (1 - donor), donor / 4)
+        return Scores.typed(donor, acceptor * (1 - donor), donor / 4)
 
     @staticmethod
     def _noise(codes: Codes, length: int, salt: int) -> np.ndarray:

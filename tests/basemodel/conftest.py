@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from meta_spliceai.basemodel.options import EngineOptions
 from meta_spliceai.basemodel.protocol import BaseModel
 from meta_spliceai.basemodel.registry import load_base_model
 from meta_spliceai.basemodel.spliceai import weight_files
@@ -22,4 +23,4 @@ def spliceai_files() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def spliceai(spliceai_files: list[Path]) -> BaseModel:
-    return load_base_model("spliceai", threads=2)
+    return load_base_model("spliceai", options=EngineOptions(threads=2))

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from meta_spliceai.basemodel.options import EngineOptions
 from meta_spliceai.basemodel.registry import ENTRY_POINT_GROUP, base_model_names, load_base_model
 from meta_spliceai.errors import ModelError
 from tests.toys.toy_base_model import ToyBaseModel
@@ -31,7 +32,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_entry_points_plug_in_base_models(plugin: ModuleType) -> None:
     assert base_model_names() == ["gone", "good", "no_model", "spliceai"]
-    model = load_base_model("good", weights=Path("folder"), threads=3)
+    model = load_base_model("good", weights=Path("folder"), options=EngineOptions(threads=3))
     assert model.info.name == "toy"
     assert model.info.training_chromosomes == ("folder", "3")
 
@@ -60,4 +61,4 @@ def test_unknown_name_lists_near_ones() -> None:
 
 def test_threads_must_be_positive() -> None:
     with pytest.raises(ModelError, match="threads=0"):
-        load_base_model("spliceai", threads=0)
+        load_base_model("spliceai", options=EngineOptions(threads=0))

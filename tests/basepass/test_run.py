@@ -216,7 +216,7 @@ def test_scores_of_another_length_stop_the_pass(reference, tmp_path, monkeypatch
     class Short(ToyBaseModel):
         def score(self, codes):
             scores = super().score(codes)
-            return Scores(scores.donor[:-1], scores.acceptor[:-1], scores.spread[:-1])
+            return Scores.typed(scores.donor[:-1], scores.acceptor[:-1], scores.spread[:-1])
 
     monkeypatch.setitem(registry._SHIPPED, "short", lambda **_: Short())
     with pytest.raises(ModelError, match="donor values"):

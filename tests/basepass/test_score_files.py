@@ -16,7 +16,7 @@ SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 15)), max_size=6)
 
 def _scores(length: int, seed: int) -> Scores:
     values = np.random.default_rng(seed).beta(0.05, 5, (3, length)).astype(np.float32)
-    return Scores(values[0], values[1], values[2])
+    return Scores.typed(values[0], values[1], values[2])
 
 
 @given(SPANS, SPANS)
@@ -54,7 +54,7 @@ def test_bytes_depend_on_the_scores_not_on_the_pieces(tmp_path: Path, cuts: list
     def pieces(lengths):
         at = 0
         for length in lengths:
-            yield "+", at, Scores(*(x[at : at + length] for x in (scores.donor, scores.acceptor, scores.spread)))
+            yield "+", at, Scores.typed(*(x[at : at + length] for x in (scores.donor, scores.acceptor, scores.spread)))
             at += length
 
     assert write_scores(tmp_path / "whole.parquet", "c", pieces([300_000])) == 300_000
@@ -74,7 +74,7 @@ def test_a_base_costs_at_most_five_bytes(tmp_path: Path):
     # most bases of a real gene score between 1e-7 and 1e-4, evenly spread over the powers of ten
     powers = np.random.default_rng(4).normal(-5.5, 0.8, (3, 400_000)).astype(np.float32)
     donor, acceptor, spread = np.minimum(np.float32(10) ** powers, 1)
-    write_scores(tmp_path / "s.parquet", "c", [("+", 0, Scores(donor, acceptor, spread))])
+    write_scores(tmp_path / "s.parquet", "c", [("+", 0, Scores.typed(donor, acceptor, spread))])
     assert (tmp_path / "s.parquet").stat().st_size <= 5 * 400_000
 
 

@@ -46,7 +46,7 @@ class ToyBaseModel:
         donor, acceptor = donor / total, acceptor / total
         called = donor + acceptor
         spread = called * (1 - called) * (0.5 + 0.1 * _noise(codes, length, salt=3))
-        return Scores(*(values.astype(np.float32) for values in (donor, acceptor, np.clip(spread, 0, 0.5))))
+        return Scores.typed(*(values.astype(np.float32) for values in (donor, acceptor, np.clip(spread, 0, 0.5))))
 
 
 def _at(codes: Codes, length: int, offset: int) -> Codes:

@@ -1,9 +1,9 @@
 """The dilated residual network of the SpliceAI family (Jaganathan et al. 2019), as folded weights.
 
     one-hot ─ stem ─┬─ group of blocks ─┬─ group of blocks ─┬─ …
-                    └─ projection       └─ projection       └─ projection ─►  sum + bias ─ softmax
+                    └─ projection       └─ projection       └─ projection ─►  sum + bias ─ probabilities
 
-A block is x + second(relu(first(relu(scale * x + shift)))). No convolution is padded: what a block loses on both sides
+A block is x + second(act(first(act(scale * x + shift)))), with act a ReLU, leaky by the network's slope. No convolution is padded: what a block loses on both sides
 is cut off x as well, so the result is that of the padded network where the padding has no influence, for less work.
 """
 
@@ -17,8 +17,10 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 
 NEITHER, ACCEPTOR, DONOR = 0, 1, 2
-"""Channels of the network's output; only the engines know these numbers."""
-N_CHANNELS = 3
+"""Places of the typed outputs; only the engines know these numbers."""
+TYPED_OUTPUTS = ("neither", "acceptor", "donor")
+"""Outputs of a network that tells donors from acceptors: together they pass through a softmax."""
+N_CHANNELS = len(TYPED_OUTPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +64,22 @@ class Network:
     groups
         Blocks between two projections.
     projections
-        One per group and one for the stem's output, each of shape (filters, N_CHANNELS): the skip convolutions times
+        One per group and one for the stem's output, each of shape (filters, outputs): the skip convolutions times
         the output layer, which is exact because nothing non-linear lies between them.
     bias
-        Of the sum of the projections, shape (N_CHANNELS,).
+        Of the sum of the projections, shape (outputs,).
+    slope
+        Of the activation below 0.
+    outputs
+        What each output is: `TYPED_OUTPUTS`, or names of channels, each of which passes through a sigmoid of its own.
     """
 
     stem: Convolution
     groups: tuple[tuple[Block, ...], ...]
     projections: tuple[FloatArray, ...]
     bias: FloatArray
+    slope: float = 0.0
+    outputs: tuple[str, ...] = TYPED_OUTPUTS
 
     @property
     def context(self) -> int:

@@ -84,7 +84,7 @@ class OpenVINOEngine:
             end = min(start + window, length)
             scores[:, start:end] = self._window_scores(codes[start : end + self._context], window)[:, : end - start]
         donor, acceptor, spread = scores
-        return Scores(donor, acceptor, spread)
+        return Scores.typed(donor, acceptor, spread)
 
     def _window_scores(self, codes: Codes, window: int) -> npt.NDArray[np.float32]:
         """Donor, acceptor and spread, shape (3, window) or (3, 1); what lies beyond `codes` counts as unknown."""

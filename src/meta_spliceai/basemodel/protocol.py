@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,13 @@ from meta_spliceai.errors import ModelError
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 
 ScoreArray = npt.NDArray[np.float32]
+
+TYPED_CHANNELS = ("donor", "acceptor")
+"""Channels of a base model that tells donors from acceptors."""
+SPREAD = "spread"
+"""The channel that every base model gives besides its own."""
+SITE, USAGE = "site_", "usage_"
+"""Prefixes of the channels of a base model that does not: site probability and usage, each followed by a tissue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,9 @@ class BaseModelInfo:
         SHA-256 over the weights' content.
     licence
         The terms of the weights, in one line.
+    channels
+        What it gives besides the spread: `TYPED_CHANNELS`, or `site_<tissue>` and `usage_<tissue>` where the model does
+        not tell donors from acceptors.
     """
 
     name: str
@@ -40,26 +51,57 @@ class BaseModelInfo:
     context: int
     weights_fingerprint: str
     licence: str
+    channels: tuple[str, ...] = TYPED_CHANNELS
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the model tells donors from acceptors."""
+        return self.channels == TYPED_CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of consecutive bases, each array float32 of shape (n,).
+    """Scores of consecutive bases: one float32 array of shape (n,) per channel.
 
     Parameters
     ----------
-    donor
-        Probability that the base is the last one of an exon, before an intron.
-    acceptor
-        Probability that the base is the first one of an exon, after an intron.
-    spread
-        Standard deviation of donor + acceptor over the ensemble's members (divided by their number, not one less);
-        0 for a model of one member.
+    by_channel
+        The channels of `BaseModelInfo` in their order, then `spread`. `donor` is the probability that the base is the
+        last one of an exon, before an intron; `acceptor` that it is the first one of an exon, after an intron;
+        `site_<tissue>` that it is either in that tissue; `usage_<tissue>` the share of transcripts that use it there.
+        `spread` is the standard deviation over the ensemble's members (divided by their number, not one less) of the
+        probability that the base is a site of any type, averaged over tissues; 0 for a model of one member.
     """
 
-    donor: ScoreArray
-    acceptor: ScoreArray
-    spread: ScoreArray
+    by_channel: Mapping[str, ScoreArray]
+
+    @classmethod
+    def typed(cls, donor: ScoreArray, acceptor: ScoreArray, spread: ScoreArray) -> Self:
+        """Scores of a model that tells donors from acceptors."""
+        return cls({"donor": donor, "acceptor": acceptor, SPREAD: spread})
+
+    def __getitem__(self, channel: str) -> ScoreArray:
+        return self.by_channel[channel]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels in their order."""
+        return tuple(self.by_channel)
+
+    @property
+    def donor(self) -> ScoreArray:
+        """Donor probabilities; KeyError where the model does not tell donors from acceptors."""
+        return self.by_channel["donor"]
+
+    @property
+    def acceptor(self) -> ScoreArray:
+        """Acceptor probabilities; KeyError where the model does not tell donors from acceptors."""
+        return self.by_channel["acceptor"]
+
+    @property
+    def spread(self) -> ScoreArray:
+        """Disagreement within the ensemble."""
+        return self.by_channel[SPREAD]
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
+from meta_spliceai.basemodel.options import DEFAULT_OPTIONS, EngineOptions
 from meta_spliceai.basemodel.protocol import BaseModel, BaseModelInfo
 from meta_spliceai.errors import ModelError
 
@@ -19,11 +20,11 @@ ENTRY_POINT_GROUP = "meta_spliceai.base_models"
 Loader = Callable[..., BaseModel]
 
 
-def _load_spliceai(*, weights: Path | None, threads: int | None) -> BaseModel:
+def _load_spliceai(*, weights: Path | None, options: EngineOptions) -> BaseModel:
     # Deferred: naming the base models must not load the inference library.
     from meta_spliceai.basemodel.spliceai import load_spliceai
 
-    return load_spliceai(weights=weights, threads=threads)
+    return load_spliceai(weights=weights, options=options)
 
 
 _SHIPPED: dict[str, Loader] = {"spliceai": _load_spliceai}
@@ -38,7 +39,7 @@ def base_model_names() -> list[str]:
     return sorted({*_SHIPPED, *_plugged_in()})
 
 
-def load_base_model(name: str, *, weights: Path | None = None, threads: int | None = None) -> BaseModel:
+def load_base_model(name: str, *, weights: Path | None = None, options: EngineOptions = DEFAULT_OPTIONS) -> BaseModel:
     """Load a base model.
 
     Parameters
@@ -47,23 +48,21 @@ def load_base_model(name: str, *, weights: Path | None = None, threads: int | No
         'spliceai', or the name of an entry point in the group `meta_spliceai.base_models`.
     weights
         Folder or file of the weights, where they are not found by themselves.
-    threads
-        Threads to compute with; by default as many as the engine finds best, usually one per core.
+    options
+        How the model is executed; a plug-in is told the number of threads only.
 
     Raises
     ------
     ModelError
         The name is unknown, a plug-in cannot be imported or does not give a base model, or the weights are unusable.
     """
-    if threads is not None and threads < 1:
-        raise ModelError("at least one thread", f"threads={threads}", "give 1 or more, or leave it out")
     loader = _SHIPPED.get(name)
     if loader is not None:
-        return loader(weights=weights, threads=threads)
+        return loader(weights=weights, options=options)
     points = _plugged_in()
     if name not in points:
         raise _unknown(name)
-    return _load_plugged_in(points[name], weights=weights, threads=threads)
+    return _load_plugged_in(points[name], weights=weights, threads=options.threads)
 
 
 def _load_plugged_in(point: importlib.metadata.EntryPoint, *, weights: Path | None, threads: int | None) -> BaseModel:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from meta_spliceai.basemodel.network import N_CHANNELS, Block, Convolution, Network
 from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine
+from meta_spliceai.basemodel.options import DEFAULT_OPTIONS, EngineOptions
 from meta_spliceai.basemodel.protocol import BaseModelInfo, Scores, check_codes
 from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.genome.sequences import Codes
@@ -59,15 +60,15 @@ class SpliceAI:
         return self._engine.score(codes)
 
 
-def load_spliceai(*, weights: Path | None = None, threads: int | None = None) -> SpliceAI:
+def load_spliceai(*, weights: Path | None = None, options: EngineOptions = DEFAULT_OPTIONS) -> SpliceAI:
     """Load SpliceAI.
 
     Parameters
     ----------
     weights
         Folder with the five files; by default those of the installed package `spliceai`.
-    threads
-        Threads to compute with; by default as many as the engine finds best, usually one per core.
+    options
+        How the networks are executed.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def load_spliceai(*, weights: Path | None = None, threads: int | None = None) ->
         weights_fingerprint=weights_fingerprint,
         licence=LICENCE,
     )
-    return SpliceAI(OpenVINOEngine(networks, threads=threads), info)
+    return SpliceAI(OpenVINOEngine(networks, threads=options.threads), info)
 
 
 def weight_files(folder: Path | None = None) -> list[Path]:

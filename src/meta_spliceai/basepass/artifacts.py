@@ -140,7 +140,7 @@ class Artifacts:
                 found=f"{int(unscored.sum())} bases of it were not scored",
                 action="run `meta-spliceai basepass run` for the genes there, with a flank of at least 5000",
             )
-        return Scores(values[0], values[1], values[2])
+        return Scores.typed(values[0], values[1], values[2])
 
     def _file(self, name: str) -> ScoreFile:
         if name not in self._files:

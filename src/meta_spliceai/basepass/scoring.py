@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from meta_spliceai.basemodel.options import EngineOptions
 from meta_spliceai.basemodel.protocol import BaseModel, Scores
 from meta_spliceai.basemodel.registry import load_base_model
 from meta_spliceai.basepass.score_files import ScoreFile, Span
@@ -24,7 +25,7 @@ PIECE = 500_000
 @lru_cache(maxsize=1)
 def base_model_of_process(name: str, weights: Path | None, threads: int | None) -> BaseModel:
     """The base model, loaded and compiled once per process."""
-    return load_base_model(name, weights=weights, threads=threads)
+    return load_base_model(name, weights=weights, options=EngineOptions(threads=threads))
 
 
 def score_interval(model: BaseModel, genome: Genome, interval: Interval) -> Scores:
@@ -47,7 +48,7 @@ def score_interval(model: BaseModel, genome: Genome, interval: Interval) -> Scor
                 action=f"check the base model's weights and its adapter; the interval was {interval}",
             )
         channels.append(values if interval.strand == "+" else values[::-1])
-    return Scores(*channels)
+    return Scores.typed(*channels)
 
 
 def score_spans(
@@ -76,6 +77,6 @@ def score_spans(
                 else:
                     assert held_file is not None
                     row = source.first_row - source.start
-                    scores = Scores(*held_file.rows(row + first, row + last))
+                    scores = Scores.typed(*held_file.rows(row + first, row + last))
                 yield span.strand, first, scores
                 progress.advance(last - first)
