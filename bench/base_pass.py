@@ -16,9 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from meta_spliceai.basepass.bases import ChosenBase
 from meta_spliceai.basepass.run import run
 from meta_spliceai.basepass.score_files import spans_of
-from meta_spliceai.basepass.scoring import base_model_of_process, score_interval
+from meta_spliceai.basepass.scoring import score_interval
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.pipeline import example_folder
 from meta_spliceai.reference.load import Reference, gene_body
@@ -28,7 +29,7 @@ from meta_spliceai.schema.features import REACH
 
 def bare(reference: Reference, genes: list[str]) -> tuple[float, int]:
     """Seconds and bases of the model alone."""
-    model = base_model_of_process("spliceai", None, None)
+    model = ChosenBase("spliceai").load()
     rows = [row for row in reference.genes.iter_rows(named=True) if row["gene_id"] in genes]
     started = time.perf_counter()
     bases = 0

@@ -57,7 +57,7 @@ def artifacts(folder: Path) -> Path:
     registry._SHIPPED["simulated"] = lambda **_: SimulatedBaseModel()
     reference = folder / "reference"
     prepare(fasta=EXAMPLE / "genome.fa.gz", gtf=EXAMPLE / "annotation.gtf.gz", build="GRCh37", out=reference)
-    run_base_pass(reference=reference, base_model="simulated", tn_sampling="none")
+    run_base_pass(reference=reference, base=["simulated"], tn_sampling="none")
     return reference
 
 

@@ -4,7 +4,9 @@ Each command of the command line is the function of the same name here (a space 
 options: `meta-spliceai basepass run --reference DIR` is `commands.basepass_run(reference=DIR)`.
 """
 
+from meta_spliceai.basepass.remake import positions as basepass_positions
 from meta_spliceai.basepass.run import run as basepass_run
+from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.pipeline import demo, run
@@ -13,4 +15,16 @@ from meta_spliceai.reference.prepare import prepare as reference_prepare
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
-__all__ = ["basepass_run", "build", "demo", "evaluate", "predict", "reference_prepare", "report", "run", "train"]
+__all__ = [
+    "basepass_positions",
+    "basepass_run",
+    "basepass_status",
+    "build",
+    "demo",
+    "evaluate",
+    "predict",
+    "reference_prepare",
+    "report",
+    "run",
+    "train",
+]

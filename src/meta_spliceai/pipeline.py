@@ -60,7 +60,7 @@ def run(
     gtf: Path,
     build: str,
     out: Path,
-    base_model: str = "spliceai",
+    base: Sequence[str] = ("spliceai",),
     weights: Path | None = None,
     genes: Sequence[str] | None = None,
     gene_ids_file: Path | None = None,
@@ -88,10 +88,10 @@ def run(
         Name of the build, such as GRCh38; written into every result.
     out
         Folder for all results; made if it does not exist.
-    base_model
-        Name of the base model.
+    base
+        Base models, as NAME or NAME=FOLDER of the weights; the first one's errors are what the meta-model corrects.
     weights
-        Folder of the base model's weight files; default: where the installed package keeps them.
+        Folder of the first base model's weight files; default: where the installed package keeps them.
     genes
         Names or ids of the genes to use; all by default.
     gene_ids_file
@@ -125,7 +125,7 @@ def run(
         lambda: run_base_pass(
             reference=reference,
             eval_dir=artifacts,
-            base_model=base_model,
+            base=base,
             weights=weights,
             genes=genes,
             gene_ids_file=gene_ids_file,

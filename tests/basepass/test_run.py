@@ -13,8 +13,8 @@ import pytest
 from meta_spliceai.basemodel import registry
 from meta_spliceai.basemodel.protocol import Scores
 from meta_spliceai.basepass.artifacts import open_artifacts
+from meta_spliceai.basepass.bases import forget_loaded_models
 from meta_spliceai.basepass.run import run
-from meta_spliceai.basepass.scoring import base_model_of_process
 from meta_spliceai.errors import (
     BusyError,
     GeneError,
@@ -45,19 +45,17 @@ def reference(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
-    base_model_of_process.cache_clear()
+    forget_loaded_models()
     monkeypatch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
     yield
-    base_model_of_process.cache_clear()
+    forget_loaded_models()
 
 
 @pytest.fixture(scope="module")
 def passed(reference, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
-        return run(
-            reference=reference, base_model="toy", eval_dir=tmp_path_factory.mktemp("passed"), tn_rate=0.3
-        ).eval_dir
+        return run(reference=reference, base=["toy"], eval_dir=tmp_path_factory.mktemp("passed"), tn_rate=0.3).eval_dir
 
 
 def _tables(eval_dir: Path) -> dict[str, bytes]:
@@ -117,8 +115,8 @@ def test_errors_list_every_false_call_and_every_miss(passed):
 
 
 def test_asking_for_more_genes_adds_them_and_scores_only_what_is_new(reference, tmp_path, passed):
-    first = run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW, tn_rate=0.3)
-    more = run(reference=reference, base_model="toy", eval_dir=tmp_path, tn_rate=0.3)
+    first = run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW, tn_rate=0.3)
+    more = run(reference=reference, base=["toy"], eval_dir=tmp_path, tn_rate=0.3)
     whole = sum(
         path_rows
         for path_rows in (pl.read_parquet(p).height for p in (passed / "meta_models").glob("scores_*.parquet"))
@@ -130,13 +128,13 @@ def test_asking_for_more_genes_adds_them_and_scores_only_what_is_new(reference, 
 
 def test_running_again_scores_nothing_and_changes_nothing(reference, passed):
     before = _tables(passed)
-    again = run(reference=reference, base_model="toy", eval_dir=passed, tn_rate=0.3)
+    again = run(reference=reference, base=["toy"], eval_dir=passed, tn_rate=0.3)
     assert again.bases_scored == 0
     assert _tables(passed) == before
 
 
 def test_chunk_size_changes_files_but_no_row(reference, passed, tmp_path):
-    run(reference=reference, base_model="toy", eval_dir=tmp_path, tn_rate=0.3, chunk_size=3)
+    run(reference=reference, base=["toy"], eval_dir=tmp_path, tn_rate=0.3, chunk_size=3)
     ids = load(reference).genes["gene_id"].to_list()
     polars.testing.assert_frame_equal(open_artifacts(tmp_path).candidates(ids), open_artifacts(passed).candidates(ids))
     names = {path.name for path in (tmp_path / "meta_models").glob("analysis_sequences_*")}
@@ -145,24 +143,24 @@ def test_chunk_size_changes_files_but_no_row(reference, passed, tmp_path):
 
 
 def test_other_parameters_are_refused_with_the_differences_then_scores_are_kept(reference, tmp_path):
-    run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW)
-    with pytest.raises(PlanMismatchError, match=r"parameter rule: .*0\.5.*0\.4"):
-        run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW, threshold=0.4)
-    again = run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW, threshold=0.4, overwrite=True)
+    run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW)
+    with pytest.raises(PlanMismatchError, match=r"positions\.rule\.threshold: on disk 0\.5, now 0\.4"):
+        run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW, threshold=0.4)
+    again = run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW, threshold=0.4, overwrite=True)
     assert again.bases_scored == 0
 
 
 def test_a_damaged_score_file_is_scored_again(reference, tmp_path):
-    run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW)
+    run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW)
     before = _tables(tmp_path)
     path = next((tmp_path / "meta_models").glob("scores_*.parquet"))
     path.write_bytes(path.read_bytes()[:-50])
-    assert run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW).bases_scored > 0
+    assert run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW).bases_scored > 0
     assert _tables(tmp_path) == before
 
 
 def test_bases_that_were_not_scored_are_refused_by_name(reference, tmp_path):
-    run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW[:1])
+    run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW[:1])
     loaded = load(reference)
     far = loaded.genes.filter(pl.col("chrom") != GENES[0].chrom).row(0, named=True)
     artifacts = open_artifacts(tmp_path)
@@ -208,7 +206,7 @@ class _Broken(ToyBaseModel):
 def test_scores_that_are_no_probabilities_stop_the_pass_and_leave_no_file(reference, tmp_path, monkeypatch, value):
     monkeypatch.setitem(registry._SHIPPED, "broken", lambda **_: _Broken(value))
     with pytest.raises(ModelError, match="donor values between 0 and 1 from base model toy"):
-        run(reference=reference, base_model="broken", eval_dir=tmp_path, genes=FEW)
+        run(reference=reference, base=["broken"], eval_dir=tmp_path, genes=FEW)
     assert not list((tmp_path / "meta_models").glob("*scores*"))
 
 
@@ -220,7 +218,7 @@ def test_scores_of_another_length_stop_the_pass(reference, tmp_path, monkeypatch
 
     monkeypatch.setitem(registry._SHIPPED, "short", lambda **_: Short())
     with pytest.raises(ModelError, match="donor values"):
-        run(reference=reference, base_model="short", eval_dir=tmp_path, genes=FEW)
+        run(reference=reference, base=["short"], eval_dir=tmp_path, genes=FEW)
 
 
 @pytest.mark.parametrize(
@@ -236,14 +234,14 @@ def test_scores_of_another_length_stop_the_pass(reference, tmp_path, monkeypatch
 )
 def test_bad_options_are_refused_before_anything_is_written(reference, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
-        run(reference=reference, base_model="toy", eval_dir=tmp_path / "out", **options)
+        run(reference=reference, base=["toy"], eval_dir=tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
 def test_two_passes_on_one_folder_do_not_mix(reference, tmp_path):
     (tmp_path / "meta_models").mkdir()
     with filelock.FileLock(tmp_path / "meta_models" / ".lock"), pytest.raises(BusyError, match="another process"):
-        run(reference=reference, base_model="toy", eval_dir=tmp_path, genes=FEW)
+        run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW)
 
 
 def _killed(reference: Path, folder: Path, points: list[int]) -> list[dict]:

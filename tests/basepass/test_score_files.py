@@ -9,6 +9,7 @@ from meta_spliceai.basemodel.protocol import Scores
 from meta_spliceai.basepass.score_files import ScoreFile, rounded, spans_of, write_scores
 from meta_spliceai.errors import StoreError
 from meta_spliceai.genome.coordinates import Interval, merge_spans, subtract_spans
+from meta_spliceai.schema.features import CHANNELS
 from tests.oracles.basepass_oracles import covered
 
 SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 15)), max_size=6)
@@ -57,14 +58,14 @@ def test_bytes_depend_on_the_scores_not_on_the_pieces(tmp_path: Path, cuts: list
             yield "+", at, Scores.typed(*(x[at : at + length] for x in (scores.donor, scores.acceptor, scores.spread)))
             at += length
 
-    assert write_scores(tmp_path / "whole.parquet", "c", pieces([300_000])) == 300_000
-    write_scores(tmp_path / "cut.parquet", "c", pieces(cuts))
+    assert write_scores(tmp_path / "whole.parquet", "c", CHANNELS, pieces([300_000])) == 300_000
+    write_scores(tmp_path / "cut.parquet", "c", CHANNELS, pieces(cuts))
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "cut.parquet").read_bytes()
 
 
 def test_rows_are_read_back_across_row_groups(tmp_path: Path):
     scores = _scores(400_000, 3)
-    write_scores(tmp_path / "s.parquet", "c", [("+", 7, scores)])
+    write_scores(tmp_path / "s.parquet", "c", CHANNELS, [("+", 7, scores)])
     rows = ScoreFile(tmp_path / "s.parquet").rows(130_000, 270_001)
     assert (rows[0] == rounded(scores.donor)[130_000:270_001]).all()
     assert (rows[2] == rounded(scores.spread)[130_000:270_001]).all()
@@ -74,13 +75,13 @@ def test_a_base_costs_at_most_five_bytes(tmp_path: Path):
     # most bases of a real gene score between 1e-7 and 1e-4, evenly spread over the powers of ten
     powers = np.random.default_rng(4).normal(-5.5, 0.8, (3, 400_000)).astype(np.float32)
     donor, acceptor, spread = np.minimum(np.float32(10) ** powers, 1)
-    write_scores(tmp_path / "s.parquet", "c", [("+", 0, Scores.typed(donor, acceptor, spread))])
+    write_scores(tmp_path / "s.parquet", "c", CHANNELS, [("+", 0, Scores.typed(donor, acceptor, spread))])
     assert (tmp_path / "s.parquet").stat().st_size <= 5 * 400_000
 
 
 def test_a_truncated_score_file_is_named(tmp_path: Path):
     path = tmp_path / "s.parquet"
-    write_scores(path, "c", [("+", 0, _scores(1000, 5))])
+    write_scores(path, "c", CHANNELS, [("+", 0, _scores(1000, 5))])
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(StoreError, match=r"readable score file .*s\.parquet"):
         ScoreFile(path)

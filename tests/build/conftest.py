@@ -31,7 +31,7 @@ def pass_over(folder: Path, **options: object) -> Passed:
         prepare(fasta=tiny.fasta, gtf=tiny.gtf, build=tiny.build, out=reference)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
-        result = run_base_pass(reference=reference, base_model="toy", **{"tn_rate": 0.3, **options})  # type: ignore[arg-type]
+        result = run_base_pass(reference=reference, base=["toy"], **{"tn_rate": 0.3, **options})  # type: ignore[arg-type]
     return Passed(reference, result.eval_dir)
 
 

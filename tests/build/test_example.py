@@ -31,7 +31,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Passed:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
-        result = run_base_pass(reference=reference.path, base_model="toy", tn_rate=0.01)
+        result = run_base_pass(reference=reference.path, base=["toy"], tn_rate=0.01)
     return Passed(reference.path, result.eval_dir)
 
 

@@ -11,15 +11,14 @@ import numpy.typing as npt
 
 from meta_spliceai.errors import ModelError
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
+from meta_spliceai.schema.features import CHANNELS
 
 ScoreArray = npt.NDArray[np.float32]
 
-TYPED_CHANNELS = ("donor", "acceptor")
+TYPED_CHANNELS = CHANNELS
 """Channels of a base model that tells donors from acceptors."""
 SPREAD = "spread"
 """The channel that every base model gives besides its own."""
-SITE, USAGE = "site_", "usage_"
-"""Prefixes of the channels of a base model that does not: site probability and usage, each followed by a tissue."""
 
 
 @dataclass(frozen=True, slots=True)

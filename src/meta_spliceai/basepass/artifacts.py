@@ -1,4 +1,4 @@
-"""Reading what a base pass left: dense scores of any interval, candidate rows of any genes."""
+"""Reading what base passes left: dense scores of any interval, candidate rows of any genes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,41 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from meta_spliceai.basemodel.protocol import Scores
+from meta_spliceai.basemodel.protocol import SPREAD, Scores
+from meta_spliceai.basepass.plan import (
+    FORMAT_VERSION,
+    KIND,
+    META_MODELS,
+    POSITIONS,
+    SCORES,
+    base_input,
+    chunks_in_order,
+    further_eval_dir,
+    score_identity,
+    spans_from_facts,
+)
 from meta_spliceai.basepass.score_files import ScoreFile, Span
 from meta_spliceai.errors import GeneError, StoreError, first_few
-from meta_spliceai.features.stretch import Stretch
+from meta_spliceai.features.further import track_of
+from meta_spliceai.features.stretch import Stretch, Track
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval, Strand
-from meta_spliceai.schema.tables import ANALYSIS_TABLE
+from meta_spliceai.schema.column import Table
+from meta_spliceai.schema.features import FurtherBase
+from meta_spliceai.schema.tables import ANALYSIS_TABLE, PositionIdMode, analysis_table
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Manifest, read_manifest
 from meta_spliceai.store.tables import read_rows
 
-KIND = "base pass"
-FORMAT_VERSION = 1
-META_MODELS = "meta_models"
-SCORES, POSITIONS = "scores_", "positions_"
-"""Prefixes of part names: one part of each kind per chunk."""
-
 
 class Artifacts:
-    """The artifacts of one base model over the genes of one reference; opened with `open_artifacts`."""
+    """The artifacts of one base model over the genes of one reference; opened with `open_artifacts`.
+
+    Where positions were made with the scores of further base models, these are read from the folders beside it.
+    """
 
     def __init__(self, eval_dir: Path, manifest: Manifest) -> None:
         self.path = eval_dir
@@ -44,13 +57,64 @@ class Artifacts:
         return described
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels of the scores, without the spread."""
+        return tuple(self.base_model["channels"])
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """The parameters of the pass."""
         return self._manifest.parameters
 
     @property
+    def position_parameters(self) -> Mapping[str, Any]:
+        """How positions were made: rule, position_id_mode, further_bases, artifact_format.
+
+        Raises
+        ------
+        StoreError
+            Only scores were made.
+        """
+        made: Mapping[str, Any] | None = self._manifest.parameters["positions"]
+        if made is None:
+            raise StoreError(
+                expected=f"positions in {self.path}",
+                found="scores only",
+                action=f"run `meta-spliceai basepass positions --eval-dir {self.path}` first; no model is run",
+            )
+        return made
+
+    @property
+    def rule(self) -> Mapping[str, Any]:
+        """How candidates were chosen and called: the fields of `CandidateRule`."""
+        rule: Mapping[str, Any] = self.position_parameters["rule"]
+        return rule
+
+    @property
+    def position_id_mode(self) -> PositionIdMode:
+        """What a row of positions is; see `schema.tables.mode_columns`."""
+        mode: PositionIdMode = self.position_parameters["position_id_mode"]
+        return mode
+
+    @property
+    def further_bases(self) -> tuple[FurtherBase, ...]:
+        """The further base models whose scores stand in the positions."""
+        made = self._manifest.parameters["positions"] or {"further_bases": []}
+        return tuple(FurtherBase(base["name"], tuple(base["channels"])) for base in made["further_bases"])
+
+    @property
+    def further_base_models(self) -> list[Mapping[str, Any]]:
+        """What each further base model says about itself."""
+        return [artifacts.base_model for artifacts in self._further.values()]
+
+    @property
+    def table(self) -> Table:
+        """The table of the candidate rows."""
+        return analysis_table(self.further_bases, self.position_id_mode)
+
+    @property
     def reference_fingerprint(self) -> str:
-        """Identity of the reference the pass was run on."""
+        """Identity of the reference the positions were made on."""
         return self._manifest.inputs["reference"]
 
     @property
@@ -60,9 +124,11 @@ class Artifacts:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identity of the artifacts: changes when genes are added or anything is made again differently."""
-        parts = {name: entry.fingerprint for name, entry in self._manifest.parts.items()}
-        return fingerprint([self._manifest.parameters, self._manifest.inputs, parts])
+        """Identity of what the artifacts say of a gene: how they were made and from what, not which genes there are.
+
+        What is kept of a gene depends on no other gene, so asking for more genes changes nothing for those held.
+        """
+        return fingerprint([self._manifest.parameters, self._manifest.inputs])
 
     @cached_property
     def _chunk_of_gene(self) -> dict[str, str]:
@@ -75,11 +141,13 @@ class Artifacts:
 
     @property
     def genes(self) -> set[str]:
-        """Ids of the genes that have artifacts."""
+        """Ids of the genes that have positions."""
         return set(self._chunk_of_gene)
 
-    def candidates(self, gene_ids: Sequence[str]) -> pl.DataFrame:
-        """The candidate rows of genes, as `ANALYSIS_TABLE`, in reference order; only their chunks are opened.
+    def candidates(self, gene_ids: Sequence[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The candidate rows of genes, as `table`, in reference order; only their chunks are opened.
+
+        With `columns`, only these columns are read.
 
         Raises
         ------
@@ -95,11 +163,11 @@ class Artifacts:
             )
         wanted = {self._chunk_of_gene[gene_id] for gene_id in gene_ids}
         frames = [
-            read_rows(self._analysis_file(name), ANALYSIS_TABLE, "gene_id", gene_ids)
+            read_rows(self._analysis_file(name), self.table, "gene_id", gene_ids, columns)
             for name in chunks_in_order(self._manifest)
             if name in wanted
         ]
-        return pl.concat(frames) if frames else ANALYSIS_TABLE.empty()
+        return pl.concat(frames) if frames else self.table.empty().select(columns or pl.all())
 
     def _analysis_file(self, part: str) -> Path:
         files = self._manifest.parts[part].files
@@ -114,6 +182,13 @@ class Artifacts:
                     spans.setdefault((entry.facts["chrom"], span.strand), []).append((span, entry.files[0].name))
         return spans
 
+    def scored(self, interval: Interval) -> npt.NDArray[np.bool_]:
+        """Which bases of an interval were scored, in ascending genomic order, shape (interval.length,)."""
+        scored = np.zeros(interval.length, dtype=bool)
+        for span, _ in self._spans.get((interval.chrom, interval.strand), ()):
+            scored[max(span.start - interval.start, 0) : max(span.end - interval.start, 0)] = True
+        return scored
+
     def scores(self, chrom: str, strand: Strand, start: int, end: int, *, allow_unscored: bool = False) -> Scores:
         """Scores of `[start, end)` (0-based half-open) in ascending genomic order; 0 beyond the contig.
 
@@ -125,7 +200,8 @@ class Artifacts:
             A base of the contig that the pass did not score.
         """
         length = int(self._manifest.parameters["contigs"].get(chrom, 0))
-        values = np.zeros((3, end - start), dtype=np.float32)
+        channels = (*self.channels, SPREAD)
+        values = np.zeros((len(channels), end - start), dtype=np.float32)
         low, high = max(start, 0), min(end, length)
         unscored = np.ones(max(high - low, 0), dtype=bool)
         for span, file in self._spans.get((chrom, strand), ()):
@@ -140,30 +216,46 @@ class Artifacts:
                 found=f"{int(unscored.sum())} bases of it were not scored",
                 action="run `meta-spliceai basepass run` for the genes there, with a flank of at least 5000",
             )
-        return Scores.typed(values[0], values[1], values[2])
+        return Scores(dict(zip(channels, values, strict=True)))
 
     def _file(self, name: str) -> ScoreFile:
         if name not in self._files:
             self._files[name] = ScoreFile(self._folder / name)
         return self._files[name]
 
+    @cached_property
+    def _further(self) -> dict[str, Artifacts]:
+        opened = {}
+        for base in self.further_bases:
+            other = open_artifacts(further_eval_dir(self.path, base.name))
+            identity = score_identity(other.parameters, other.genome)
+            if identity != self._manifest.inputs[base_input(base.name)]:
+                raise StoreError(
+                    expected=f"the scores of {base.name} that the positions in {self.path} were made with",
+                    found=f"other ones in {other.path}",
+                    action="run `meta-spliceai basepass positions` again, or put those scores back",
+                )
+            opened[base.name] = other
+        return opened
+
+    @property
+    def genome(self) -> str:
+        """Identity of the genome that was scored."""
+        return self._manifest.inputs["genome"]
+
     def stretch(self, genome: Genome, interval: Interval, reach: int, *, allow_unscored: bool = False) -> Stretch:
         """Codes and scores of an interval and `reach` bases on either side, in the direction of transcription."""
         start, end = interval.start - reach, interval.end + reach
-        scores = self.scores(interval.chrom, interval.strand, start, end, allow_unscored=allow_unscored)
+        where = (interval.chrom, interval.strand, start, end)
+        scores = self.scores(*where, allow_unscored=allow_unscored)
+        tracks: dict[str, Track] = {
+            name: track_of(
+                other.scores(*where, allow_unscored=allow_unscored).by_channel, scores.donor, scores.acceptor
+            )
+            for name, other in self._further.items()
+        }
         codes = genome.codes(interval.chrom, start, end)
-        return Stretch.from_ascending(interval.strand, codes, scores.donor, scores.acceptor, scores.spread)
-
-
-def chunks_in_order(manifest: Manifest) -> list[str]:
-    """Names of the position parts in reference order."""
-    places = {name: entry.facts["place"] for name, entry in manifest.parts.items() if name.startswith(POSITIONS)}
-    return sorted(places, key=lambda name: tuple(places[name]))
-
-
-def spans_from_facts(facts: Mapping[str, Any]) -> list[Span]:
-    """The spans of a score file, from its part's entry."""
-    return [Span(*row) for row in facts["spans"]]
+        return Stretch.from_ascending(interval.strand, codes, scores.donor, scores.acceptor, scores.spread, tracks)
 
 
 def open_artifacts(eval_dir: Path) -> Artifacts:

@@ -6,12 +6,16 @@ means the same genes for everyone who uses the reference.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from meta_spliceai.errors import InputError
+
 CHUNK_SIZE = 500
+_WRITTEN = re.compile(r"(.+?)(?::|_chunk_)(\d+)[-_](\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,26 @@ class Chunk:
     def label(self) -> str:
         """`{chrom}_chunk_{first}_{last}`, the part of the file names that all its artifacts share."""
         return f"{self.chrom}_chunk_{self.first}_{self.last}"
+
+
+def chunk_argument(label: str) -> str:
+    """How a user writes a chunk: 22:1001-1454 for the label 22_chunk_1001_1454."""
+    chrom, _, ordinals = label.rpartition("_chunk_")
+    return f"{chrom}:{ordinals.replace('_', '-')}"
+
+
+def label_of_argument(text: str) -> str:
+    """The label of a chunk that a user wrote, as CONTIG:FIRST-LAST or as a label.
+
+    Raises
+    ------
+    InputError
+        It is neither.
+    """
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        raise InputError("a chunk as CONTIG:FIRST-LAST", text, "give for example --chunk 22:1001-1454")
+    return f"{match[1]}_chunk_{match[2]}_{match[3]}"
 
 
 def plan_chunks(genes: pl.DataFrame, wanted: Sequence[str], chunk_size: int = CHUNK_SIZE) -> list[Chunk]:

@@ -12,9 +12,12 @@ import numpy as np
 import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
-from meta_spliceai.basepass.candidates import CandidateRule, Candidates, GeneTruthAndScores, choose_candidates
+from meta_spliceai.basepass.candidates import Candidates, GeneTruthAndScores, choose_candidates
 from meta_spliceai.basepass.performance import gene_performance
+from meta_spliceai.basepass.plan import ArtifactFormat, PositionOptions
+from meta_spliceai.basepass.transcripts import SiteTranscripts
 from meta_spliceai.features.base_scores import base_score_features
+from meta_spliceai.features.further import further_bases_features, mean_logits
 from meta_spliceai.features.gene import score_ranks
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
@@ -23,20 +26,25 @@ from meta_spliceai.reference.load import gene_body
 from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.features import REACH, SEQUENCE_REACH
-from meta_spliceai.schema.tables import ANALYSIS_TABLE, ERROR_TABLE, PERFORMANCE_TABLE, POSITION_TABLE
-from meta_spliceai.store.tables import TableWriter
+from meta_spliceai.schema.tables import ERROR_TABLE, PERFORMANCE_TABLE, analysis_table, position_table
+from meta_spliceai.store.tables import table_writer
 from meta_spliceai.workers.progress import current_tracker
 
 ERROR_WINDOW = 500
 """Bases shown on either side of an error."""
 
-CHUNK_TABLES: tuple[Table, ...] = (ANALYSIS_TABLE, POSITION_TABLE, ERROR_TABLE, PERFORMANCE_TABLE)
 _FILE_PREFIX = {PERFORMANCE_TABLE.name: "splice_performance"}
 
 
-def chunk_file(table: Table, label: str) -> str:
+def chunk_tables(options: PositionOptions) -> tuple[Table, ...]:
+    """The tables of a chunk, in the order of `GeneTables`."""
+    how = (options.further_bases, options.position_id_mode)
+    return (analysis_table(*how), position_table(*how), ERROR_TABLE, PERFORMANCE_TABLE)
+
+
+def chunk_file(table: Table, label: str, artifact_format: ArtifactFormat) -> str:
     """File name of one table of one chunk."""
-    return f"{_FILE_PREFIX.get(table.name, table.name)}_{label}.parquet"
+    return f"{_FILE_PREFIX.get(table.name, table.name)}_{label}.{artifact_format}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +69,16 @@ class PositionMaker:
         Opened by the caller.
     sites
         The reference's splice-site table.
-    rule
-        How candidates are chosen and called.
+    options
+        How candidates are chosen and called, and what a row is.
     """
 
-    def __init__(self, genome: Genome, artifacts: Artifacts, sites: pl.DataFrame, rule: CandidateRule) -> None:
-        self._genome, self._artifacts, self._rule = genome, artifacts, rule
+    def __init__(self, genome: Genome, artifacts: Artifacts, sites: pl.DataFrame, options: PositionOptions) -> None:
+        self._genome, self._artifacts, self._rule = genome, artifacts, options.rule
+        self._further = options.further_bases
+        self._analysis_table, self._position_table, *_ = chunk_tables(options)
         self._truth = Truth(sites)
-        self._transcripts = {
-            str(gene_id): frame
-            for (gene_id,), frame in sites.group_by("gene_id", "position")
-            .agg(transcript_id=pl.col("transcript_id").min(), transcript_count=pl.col("transcript_id").n_unique())
-            .group_by("gene_id")
-        }
+        self._transcripts = SiteTranscripts(sites, options.position_id_mode)
 
     def tables_of(self, gene: dict[str, Any]) -> GeneTables:
         """The rows of one gene, given as a row of `GENE_TABLE` (1-based start and end)."""
@@ -83,7 +88,7 @@ class PositionMaker:
         analysis = self._analysis(gene, body, known, candidates)
         return GeneTables(
             analysis,
-            POSITION_TABLE.conform(analysis),
+            self._position_table.conform(analysis),
             self._errors(gene, body, known),
             PERFORMANCE_TABLE.conform(
                 pl.DataFrame(
@@ -107,6 +112,9 @@ class PositionMaker:
         stretch = self._artifacts.stretch(self._genome, body, REACH)
         oriented = index if body.strand == "+" else body.length - 1 - index
         features = base_score_features(stretch, oriented + REACH)
+        if self._further:
+            features |= further_bases_features(stretch, oriented + REACH, self._further)
+            features |= mean_logits(stretch, oriented + REACH)
         is_donor, is_acceptor = known.is_donor[index], known.is_acceptor[index]
         contig_length = self._genome.contigs[body.chrom]
         before, after = (SEQUENCE_REACH, SEQUENCE_REACH - 1)[:: 1 if body.strand == "+" else -1]
@@ -126,18 +134,7 @@ class PositionMaker:
                 "acceptor_rank_in_gene": score_ranks(known.acceptor)[index],
             }
         ).with_columns(pl.lit(gene[name]).alias(name) for name in ("gene_id", "gene_name", "chrom", "strand"))
-        return ANALYSIS_TABLE.conform(self._with_transcripts(frame, gene["gene_id"]))
-
-    def _with_transcripts(self, frame: pl.DataFrame, gene_id: str) -> pl.DataFrame:
-        own = self._transcripts.get(gene_id)
-        if own is None:
-            return frame.with_columns(transcript_id=pl.lit(None, dtype=pl.String), transcript_count=pl.lit(0))
-        return frame.join(
-            own.select("position", "transcript_id", "transcript_count"),
-            on="position",
-            how="left",
-            maintain_order="left",
-        ).with_columns(pl.col("transcript_count").fill_null(0))
+        return self._analysis_table.conform(self._transcripts.rows(frame, gene["gene_id"]))
 
     def _errors(self, gene: dict[str, Any], body: Interval, known: GeneTruthAndScores) -> pl.DataFrame:
         contig_length = self._genome.contigs[body.chrom]
@@ -166,17 +163,19 @@ class PositionMaker:
             .sort("position", "splice_type", "error_type")
             .with_columns(pl.lit(gene[name]).alias(name) for name in ("gene_id", "gene_name", "chrom", "strand"))
         )
-        return ERROR_TABLE.conform(self._with_transcripts(frame, gene["gene_id"]))
+        return ERROR_TABLE.conform(self._transcripts.first(frame, gene["gene_id"]))
 
 
-def write_chunk_tables(folder: Path, label: str, maker: PositionMaker, genes: pl.DataFrame) -> dict[str, int]:
+def write_chunk_tables(
+    folder: Path, label: str, maker: PositionMaker, genes: pl.DataFrame, options: PositionOptions
+) -> dict[str, int]:
     """Write the four tables of a chunk's genes; returns rows by file name."""
-    names = [chunk_file(table, label) for table in CHUNK_TABLES]
+    tables = chunk_tables(options)
+    names = [chunk_file(table, label, options.artifact_format) for table in tables]
+    writers = [table_writer(folder / name, table) for name, table in zip(names, tables, strict=True)]
     with ExitStack() as stack:
-        writers = [
-            stack.enter_context(TableWriter(folder / name, table))
-            for name, table in zip(names, CHUNK_TABLES, strict=True)
-        ]
+        for writer in writers:
+            stack.enter_context(writer)
         for gene in genes.iter_rows(named=True):
             for writer, frame in zip(writers, maker.tables_of(gene), strict=True):
                 writer.append(frame)

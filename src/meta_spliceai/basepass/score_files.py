@@ -1,4 +1,4 @@
-"""Dense scores on disk: one row per base and strand, about 4 bytes each.
+"""Dense scores on disk: one row per base and strand, one column per channel, 4 to 5 bytes a row for three channels.
 
 A file holds the *spans* of a chunk: the union of its genes' bodies and scored flanks on each strand. Rows are ordered
 by strand (+ before -) and position, so a base's row number follows from its span and no index is needed. The columns
@@ -13,7 +13,7 @@ The rounded bits are zero, and split by bytes they compress to almost nothing.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +22,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from meta_spliceai.basemodel.protocol import Scores
+from meta_spliceai.basemodel.protocol import SPREAD, Scores
 from meta_spliceai.errors import StoreError
 from meta_spliceai.genome.coordinates import STRANDS, Interval, Strand, merge_spans
-from meta_spliceai.schema.tables import SCORE_TABLE
+from meta_spliceai.schema.tables import score_table
 from meta_spliceai.store.atomic import written_aside
 from meta_spliceai.store.tables import ROW_GROUP_ROWS, schema_metadata
 
 _EXACT_FROM = np.float32(1e-3)
 _COARSE_BELOW = np.float32(1e-4)
-_CHANNELS = ("donor", "acceptor", "spread")
+_KEYS = ("chrom", "strand", "position")
 _CACHED_ROW_GROUPS = 8
 
 
@@ -59,11 +59,13 @@ def _round_bits(bits: npt.NDArray[np.uint32], dropped: int) -> npt.NDArray[np.ui
     return (bits + half) & mask
 
 
-def write_scores(path: Path, chrom: str, pieces: Iterable[tuple[Strand, int, Scores]]) -> int:
+def write_scores(path: Path, chrom: str, channels: Sequence[str], pieces: Iterable[tuple[Strand, int, Scores]]) -> int:
     """Write pieces in the order of their rows, whole or not at all, holding one row group in memory.
 
     Parameters
     ----------
+    channels
+        Those of the base model; the spread comes after them.
     pieces
         (strand, 0-based start, scores in ascending genomic order); ordered by strand and start.
 
@@ -73,7 +75,7 @@ def write_scores(path: Path, chrom: str, pieces: Iterable[tuple[Strand, int, Sco
         Rows written.
     """
     rows = 0
-    with written_aside(path) as aside, _writer(aside) as writer:
+    with written_aside(path) as aside, _writer(aside, channels) as writer:
         held: list[pa.Table] = []
         waiting = 0
         for strand, start, scores in pieces:
@@ -86,30 +88,33 @@ def write_scores(path: Path, chrom: str, pieces: Iterable[tuple[Strand, int, Sco
     return rows
 
 
-def _writer(path: Path) -> pq.ParquetWriter:
+def _writer(path: Path, channels: Sequence[str]) -> pq.ParquetWriter:
     fields = [
         pa.field("chrom", pa.string()),
         pa.field("strand", pa.string()),
         pa.field("position", pa.int32()),
-        *(pa.field(name, pa.float32()) for name in _CHANNELS),
+        *(pa.field(name, pa.float32()) for name in (*channels, SPREAD)),
     ]
     return pq.ParquetWriter(
         path,
-        pa.schema(fields, metadata=schema_metadata(SCORE_TABLE)),
+        pa.schema(fields, metadata=schema_metadata(score_table(channels))),
         compression="zstd",
         use_dictionary=["chrom", "strand"],
-        column_encoding={"position": "DELTA_BINARY_PACKED", **dict.fromkeys(_CHANNELS, "BYTE_STREAM_SPLIT")},
+        column_encoding={
+            "position": "DELTA_BINARY_PACKED",
+            **dict.fromkeys((*channels, SPREAD), "BYTE_STREAM_SPLIT"),
+        },
     )
 
 
 def _piece_table(chrom: str, strand: Strand, start: int, scores: Scores) -> pa.Table:
-    length = scores.donor.size
+    length = scores.spread.size
     return pa.table(
         {
             "chrom": pa.repeat(chrom, length),
             "strand": pa.repeat(strand, length),
             "position": np.arange(start + 1, start + 1 + length, dtype=np.int32),
-            **{name: rounded(getattr(scores, name)) for name in _CHANNELS},
+            **{name: rounded(values) for name, values in scores.by_channel.items()},
         }
     )
 
@@ -140,13 +145,14 @@ class ScoreFile:
                 found=str(error).splitlines()[0],
                 action="run the base pass again with the same options; only this chunk is scored again",
             ) from error
+        self.channels = tuple(name for name in self._file.schema_arrow.names if name not in _KEYS)
         sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
         self._bounds = np.concatenate(([0], np.cumsum(sizes)))
         self._cache: OrderedDict[int, npt.NDArray[np.float32]] = OrderedDict()
 
     def rows(self, first: int, last: int) -> npt.NDArray[np.float32]:
-        """Rows `[first, last)` as an array of shape (3, last - first): donor, acceptor, spread."""
-        out = np.empty((len(_CHANNELS), last - first), dtype=np.float32)
+        """Rows `[first, last)` as an array of shape (channels, last - first), the spread last."""
+        out = np.empty((len(self.channels), last - first), dtype=np.float32)
         group = int(np.searchsorted(self._bounds, first, side="right")) - 1
         at = first
         while at < last:
@@ -161,14 +167,14 @@ class ScoreFile:
             self._cache.move_to_end(group)
             return self._cache[group]
         try:
-            table = self._file.read_row_group(group, columns=list(_CHANNELS))
+            table = self._file.read_row_group(group, columns=list(self.channels))
         except (OSError, pa.ArrowException) as error:
             raise StoreError(
                 expected=f"readable scores in {self.path}",
                 found=str(error).splitlines()[0],
                 action="run the base pass again with the same options; only this chunk is scored again",
             ) from error
-        values = np.stack([table.column(name).to_numpy() for name in _CHANNELS]).astype(np.float32, copy=False)
+        values = np.stack([table.column(name).to_numpy() for name in self.channels]).astype(np.float32, copy=False)
         self._cache[group] = values
         if len(self._cache) > _CACHED_ROW_GROUPS:
             self._cache.popitem(last=False)

@@ -82,7 +82,7 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
     reference = load(plan.reference)
     artifacts = open_artifacts(plan.eval_dir)
     genes = reference.genes.filter(pl.col("gene_id").is_in(plan.gene_ids))
-    table = dataset_table(plan.kmer_sizes)
+    table = dataset_table(plan.kmer_sizes, artifacts.further_bases, artifacts.position_id_mode)
     counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
     ledgers = []
     with reference.open_genome() as genome, TableWriter(plan.folder / trim_file(plan.name), table) as writer:
@@ -140,8 +140,8 @@ def gene_groups(genes: pl.DataFrame, bases: int) -> Iterator[pl.DataFrame]:
 
 def _bases_per_row(artifacts: Artifacts) -> int:
     """About how many bases of a gene body give one candidate row, rounded down."""
-    rule = artifacts.parameters["rule"]
-    share = float(rule["tn_rate"]) if rule["tn_sampling"] == "random" else 1.0
+    rule = artifacts.rule
+    share = 1.0 if rule["tn_sampling"] == "none" else float(rule["tn_rate"])
     return int(1 / min(1.0, share + _OTHER_CANDIDATES))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from meta_spliceai.basepass.artifacts import META_MODELS, Artifacts, open_artifacts
+from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
+from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.batch import BatchPlan
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
@@ -17,6 +18,7 @@ from meta_spliceai.errors import GeneError, InputError, first_few
 from meta_spliceai.reference.load import Reference, load
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import MANIFEST
 
 LARGEST_K = 8
@@ -94,6 +96,8 @@ def plan_build(
         "gene_ids": list(choice.gene_ids),
         "batch_size": batch_size,
         "kmer_sizes": list(sizes),
+        "further_bases": plain(artifacts.further_bases),
+        "position_id_mode": artifacts.position_id_mode,
         "hard_prob": rule.hard_prob,
         "window": rule.window,
         "easy_ratio": rule.easy_ratio,
@@ -112,7 +116,14 @@ def plan_build(
         )
         for first in range(0, len(choice.gene_ids), batch_size)
     )
-    return BuildPlan(loaded, artifacts, choice, dataset_table(sizes), parameters, batches)
+    return BuildPlan(
+        loaded,
+        artifacts,
+        choice,
+        dataset_table(sizes, artifacts.further_bases, artifacts.position_id_mode),
+        parameters,
+        batches,
+    )
 
 
 def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:

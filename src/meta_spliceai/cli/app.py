@@ -27,6 +27,8 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("run", "run"),
     ("reference prepare", "reference_prepare"),
     ("basepass run", "basepass_run"),
+    ("basepass status", "basepass_status"),
+    ("basepass positions", "basepass_positions"),
     ("build", "build"),
     ("train", "train"),
     ("evaluate", "evaluate"),

@@ -13,11 +13,21 @@ import numpy.typing as npt
 
 from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.features.base_scores import base_score_features
+from meta_spliceai.features.further import further_bases_features, mean_logits
 from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features
 from meta_spliceai.features.sequence import sequence_features
 from meta_spliceai.features.stretch import Floats, Indices, Stretch
 from meta_spliceai.schema.column import Column
-from meta_spliceai.schema.features import ANNOTATION_FEATURES, BASE_SCORE_FEATURES, GENE_FEATURES, SEQUENCE_FEATURES
+from meta_spliceai.schema.features import (
+    ANNOTATION_FEATURES,
+    BASE_SCORE_FEATURES,
+    CHANNELS,
+    GENE_FEATURES,
+    SEQUENCE_FEATURES,
+    FurtherBase,
+    further_features,
+    mean_logit_features,
+)
 
 ROWS_AT_ONCE = 1 << 16
 """Rows whose columns are held beside the result, which bounds memory when a gene has millions of them."""
@@ -65,26 +75,31 @@ class FeatureRequest:
 
     names: tuple[str, ...]
     base_score: bool
+    further: tuple[FurtherBase, ...]
+    mean_logit: bool
     sequence: bool
     kmer_sizes: tuple[int, ...]
     gene: bool
     annotation: bool
 
 
-def request_of(names: Sequence[str]) -> FeatureRequest:
-    """What has to be computed for the named features.
+def request_of(names: Sequence[str], further: Sequence[FurtherBase] = ()) -> FeatureRequest:
+    """What has to be computed for the named features, where these further base models are at hand.
 
     Raises
     ------
     ModelError
         No feature has one of the names; near matches are given.
     """
+    of_base = {base: _names(further_features(base)) for base in further}
+    joint = _names(mean_logit_features(further))
+    known = _FIXED.union(joint, *of_base.values())
     kmers = {
         name: len(match[2]) for name in names if (match := _KMER.fullmatch(name)) and int(match[1]) == len(match[2])
     }
-    unknown = [name for name in names if name not in _FIXED and name not in kmers]
+    unknown = [name for name in names if name not in known and name not in kmers]
     if unknown:
-        near = [match for name in unknown[:3] for match in difflib.get_close_matches(name, sorted(_FIXED), 2)]
+        near = [match for name in unknown[:3] for match in difflib.get_close_matches(name, sorted(known), 2)]
         raise ModelError(
             expected="names of features that this version computes",
             found=f"{len(unknown)} unknown: {first_few(unknown)}",
@@ -94,11 +109,18 @@ def request_of(names: Sequence[str]) -> FeatureRequest:
     return FeatureRequest(
         names=tuple(names),
         base_score=not _BASE_SCORE.isdisjoint(names),
+        further=tuple(base for base, own in of_base.items() if not own.isdisjoint(names)),
+        mean_logit=not joint.isdisjoint(names),
         sequence=bool(sizes) or not _SEQUENCE.isdisjoint(names),
         kmer_sizes=sizes,
         gene=not _GENE.isdisjoint(names),
         annotation=not _ANNOTATION.isdisjoint(names),
     )
+
+
+def bases_of(stretch: Stretch) -> tuple[FurtherBase, ...]:
+    """The further base models whose scores a stretch holds, in their order."""
+    return tuple(FurtherBase(name, tuple(track.channels) or CHANNELS) for name, track in stretch.further.items())
 
 
 def compute_features(
@@ -127,7 +149,7 @@ def compute_features(
     ModelError
         Unknown names, or features about the gene without a view.
     """
-    request = request_of(names)
+    request = request_of(names, bases_of(stretch))
     if view is None and needs_gene(request.names):
         raise ModelError(
             expected=f"the gene of the bases, for {first_few([name for name in names if name in _GENE | _ANNOTATION])}",
@@ -150,6 +172,10 @@ def _columns(
     columns: dict[str, npt.NDArray[Any]] = {}
     if request.base_score:
         columns |= base_score_features(stretch, index)
+    if request.further:
+        columns |= further_bases_features(stretch, index, request.further)
+    if request.mean_logit:
+        columns |= mean_logits(stretch, index)
     if request.sequence:
         columns |= sequence_features(stretch.codes, index, request.kmer_sizes)
     if view is not None and request.gene:

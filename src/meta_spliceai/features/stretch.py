@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -21,6 +22,39 @@ TILE_BASES = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """Scores of a further base model over the bases of a stretch, in its direction.
+
+    Parameters
+    ----------
+    donor, acceptor, spread
+        As in `Stretch`. Where the model does not tell donors from acceptors, its mean site probability is shared out.
+    channels
+        The model's own channels where they are others, float32, each of shape (L,).
+    usage_donor, usage_acceptor
+        Its mean usage, shared out in the same way; None where it has none.
+    """
+
+    donor: Floats
+    acceptor: Floats
+    spread: Floats
+    channels: Mapping[str, Floats] = field(default_factory=dict)
+    usage_donor: Floats | None = None
+    usage_acceptor: Floats | None = None
+
+    def map(self, change: Callable[[Floats], Floats]) -> Self:
+        """The same with every array changed."""
+        return type(self)(
+            change(self.donor),
+            change(self.acceptor),
+            change(self.spread),
+            {name: change(values) for name, values in self.channels.items()},
+            None if self.usage_donor is None else change(self.usage_donor),
+            None if self.usage_acceptor is None else change(self.usage_acceptor),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """Consecutive bases of one strand, in the direction of transcription.
 
@@ -31,16 +65,20 @@ class Stretch:
     donor, acceptor
         Probabilities, float32, shape (L,); 0 beyond the contig.
     spread
-        Standard deviation of donor + acceptor over the ensemble, float32, shape (L,); 0 beyond the contig.
+        Disagreement within the ensemble, float32, shape (L,); 0 beyond the contig.
+    further
+        Scores of further base models, by name.
     """
 
     codes: Codes
     donor: Floats
     acceptor: Floats
     spread: Floats
+    further: Mapping[str, Track] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shapes = {"donor": self.donor.shape, "acceptor": self.acceptor.shape, "spread": self.spread.shape}
+        shapes |= {name: track.donor.shape for name, track in self.further.items()}
         if self.codes.ndim != 1 or any(shape != self.codes.shape for shape in shapes.values()):
             raise ValueError(f"codes and scores of a stretch differ in shape: codes {self.codes.shape}, {shapes}")
 
@@ -52,14 +90,30 @@ class Stretch:
     def part(self, start: int, end: int) -> Self:
         """The bases `[start, end)` of the stretch, 0-based half-open; nothing is copied."""
         some = slice(start, end)
-        return type(self)(self.codes[some], self.donor[some], self.acceptor[some], self.spread[some])
+        further = {name: track.map(lambda values: values[some]) for name, track in self.further.items()}
+        return type(self)(self.codes[some], self.donor[some], self.acceptor[some], self.spread[some], further)
+
+    def seen_by(self, name: str) -> Self:
+        """The same bases with the scores of a further base model in the place of the first one's."""
+        track = self.further[name]
+        return dataclasses.replace(self, donor=track.donor, acceptor=track.acceptor, spread=track.spread, further={})
 
     @classmethod
-    def from_ascending(cls, strand: Strand, codes: Codes, donor: Floats, acceptor: Floats, spread: Floats) -> Self:
+    def from_ascending(
+        cls,
+        strand: Strand,
+        codes: Codes,
+        donor: Floats,
+        acceptor: Floats,
+        spread: Floats,
+        further: Mapping[str, Track] | None = None,
+    ) -> Self:
         """Make a stretch from plus-strand codes and from scores in ascending genomic order."""
+        tracks = further or {}
         if strand == "+":
-            return cls(codes, donor, acceptor, spread)
-        return cls(reverse_complement(codes), donor[::-1], acceptor[::-1], spread[::-1])
+            return cls(codes, donor, acceptor, spread, tracks)
+        turned = {name: track.map(lambda values: values[::-1]) for name, track in tracks.items()}
+        return cls(reverse_complement(codes), donor[::-1], acceptor[::-1], spread[::-1], turned)
 
 
 def stretch_index(interval: Interval, positions: npt.ArrayLike, flank: int) -> Indices:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +83,10 @@ class Table:
     def empty(self) -> pl.DataFrame:
         """A frame with all columns and no rows."""
         return pl.DataFrame(schema=self.polars_schema())
+
+    def part(self, names: Collection[str]) -> Table:
+        """The same table with only the named columns, in declared order."""
+        return dataclasses.replace(self, columns=tuple(column for column in self.columns if column.name in names))
 
     def with_role(self, role: Role) -> list[Column]:
         """The columns of one role, in order."""

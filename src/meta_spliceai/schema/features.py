@@ -10,6 +10,10 @@ scored flank, so moving the annotated ends of a gene changes none of them.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import polars as pl
 
 from meta_spliceai.schema.column import Column, Origin
@@ -27,6 +31,8 @@ DISTANCE_THRESHOLDS: tuple[tuple[str, float], ...] = (("50", 0.5), ("10", 0.1), 
 """Scores from which a neighbouring base counts as a predicted site, with their column suffix."""
 
 CHANNELS = ("donor", "acceptor")
+SITE, USAGE = "site_", "usage_"
+"""Prefixes of the channels of a base model that does not tell donors from acceptors, each followed by a tissue."""
 DIRECTIONS = ("up", "down")
 DONOR_MOTIFS = ("GT", "GC", "AT")
 ACCEPTOR_MOTIFS = ("AG", "AC")
@@ -179,6 +185,81 @@ BASE_SCORE_FEATURES: tuple[Column, ...] = tuple(
     + _distance_columns()
 )
 """What the base model's scores within `REACH` nt say about a base."""
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherBase:
+    """A base model whose scores stand beside those of the first one, on the same bases.
+
+    Parameters
+    ----------
+    name
+        Prefix of its columns.
+    channels
+        What the model gives: donor and acceptor, or `site_<tissue>` and `usage_<tissue>`.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the model tells donors from acceptors."""
+        return self.channels == CHANNELS
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether the model says how much a site is used."""
+        return any(channel.startswith(USAGE) for channel in self.channels)
+
+
+def further_features(base: FurtherBase) -> tuple[Column, ...]:
+    """The columns of one further base model: the same formulas under its name, and its channels where it has its own."""
+    columns = [
+        dataclasses.replace(column, name=f"{base.name}_{column.name}", meaning=f"{base.name}: {column.meaning}")
+        for column in BASE_SCORE_FEATURES
+    ]
+    if not base.is_typed:
+        columns += [
+            _probability(f"{base.name}_{channel}", f"{base.name}: {channel.replace('_', ' in ', 1)}")
+            for channel in base.channels
+        ]
+    if base.has_usage:
+        columns += [
+            _feature(
+                f"{base.name}_usage_{channel}_logit",
+                f"ln(p / (1 - p)) of the mean usage, shared out to {channel} as the site probability is",
+                low=-16.2,
+                high=16.2,
+            )
+            for channel in CHANNELS
+        ]
+    return tuple(columns)
+
+
+def mean_logit_features(further: Sequence[FurtherBase]) -> tuple[Column, ...]:
+    """The mean logits of the first and all further base models; none without further ones."""
+    if not further:
+        return ()
+    return tuple(
+        _feature(
+            f"mean_{channel}_logit",
+            f"mean over the base models of their {channel} logit, which is that of site and usage where a model has both",
+            low=-16.2,
+            high=16.2,
+        )
+        for channel in CHANNELS
+    )
+
+
+def score_features(further: Sequence[FurtherBase] = ()) -> tuple[Column, ...]:
+    """All features of origin `base_score` of a table with these further base models, in order."""
+    return (
+        *BASE_SCORE_FEATURES,
+        *(column for base in further for column in further_features(base)),
+        *mean_logit_features(further),
+    )
+
 
 SEQUENCE_FEATURES: tuple[Column, ...] = (
     _feature(

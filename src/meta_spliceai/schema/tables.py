@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
 import polars as pl
 
 from meta_spliceai.genome.labels import PRED_TYPES, SPLICE_TYPES
 from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.features import (
     ANNOTATION_FEATURES,
-    BASE_SCORE_FEATURES,
+    CHANNELS,
     GENE_FEATURES,
     SEQUENCE_FEATURES,
+    FurtherBase,
     kmer_features,
+    score_features,
 )
 
 STRANDS = ("+", "-")
@@ -134,18 +139,21 @@ SHORT_GAP_TABLE = Table(
 
 # ---- base pass -------------------------------------------------------------------------------------------------------
 
-SCORE_TABLE = Table(
-    "scores",
-    1,
-    "every base of the chunk's genes and their scored flanks, once per strand, by strand and position",
-    (
-        _CHROM, _STRAND,
-        Column("position", pl.Int32, "key", "sequence", "1-based genomic coordinate of the base", "nt", low=1),
-        Column("donor", pl.Float32, "feature", "base_score", "donor probability, mean of the ensemble", "probability", low=0, high=1),
-        Column("acceptor", pl.Float32, "feature", "base_score", "acceptor probability, mean of the ensemble", "probability", low=0, high=1),
-        Column("spread", pl.Float32, "feature", "base_score", "standard deviation over the ensemble of donor + acceptor probability", low=0, high=1),
-    ),
-)  # fmt: skip
+
+def score_table(channels: Sequence[str] = CHANNELS) -> Table:
+    """Dense scores of a base model with these channels."""
+    return Table(
+        "scores",
+        1,
+        "every base of the chunk's genes and their scored flanks, once per strand, by strand and position",
+        (
+            _CHROM, _STRAND,
+            Column("position", pl.Int32, "key", "sequence", "1-based genomic coordinate of the base", "nt", low=1),
+            *(Column(name, pl.Float32, "feature", "base_score", f"{name.replace('_', ' in ', 1)}: probability, mean of the ensemble", "probability", low=0, high=1) for name in channels),
+            Column("spread", pl.Float32, "feature", "base_score", "standard deviation over the ensemble of the probability that the base is a site", low=0, high=1),
+        ),
+    )  # fmt: skip
+
 
 _ROW_KEYS = (_GENE_ID, _GENE_NAME, _CHROM, _POSITION, _STRAND, _TRANSCRIPT_ID)
 _TRUTH = (
@@ -177,17 +185,6 @@ _SAMPLING = (
     ),
 )
 
-POSITION_TABLE = Table(
-    "splice_positions_enhanced",
-    1,
-    "one row per candidate base of each gene, by gene in reference order and position",
-    (
-        *_ROW_KEYS, *_TRUTH, *_CALL,
-        *(column for column in BASE_SCORE_FEATURES if column.name in ("donor_score", "acceptor_score", "neither_score", "score", "spread")),
-        *_SAMPLING,
-    ),
-)  # fmt: skip
-
 ERROR_TABLE = Table(
     "splice_errors",
     1,
@@ -206,18 +203,86 @@ _SCORE_RANKS = tuple(
     column for column in GENE_FEATURES if column.name in ("donor_rank_in_gene", "acceptor_rank_in_gene")
 )
 
-ANALYSIS_TABLE = Table(
-    "analysis_sequences",
-    1,
-    "the candidate rows with everything that needs dense scores, by gene in reference order and position",
-    (
-        *_ROW_KEYS,
-        Column("transcript_count", pl.Int64, "label", "label", "transcripts of this gene with a site here, 0 at other bases", low=0),
-        Column("window_start", pl.Int64, "text", "sequence", "first base of the sequence window, 1-based", "nt", low=1),
-        Column("window_end", pl.Int64, "text", "sequence", "last base of the sequence window, 1-based, included", "nt", low=1),
-        *_TRUTH, *_CALL, *_SAMPLING, *BASE_SCORE_FEATURES, *_SCORE_RANKS,
+_UNIT_ROWS = Column(
+    "unit_rows",
+    pl.Int64,
+    "sampling",
+    "label",
+    "rows of this base in this gene, one for each of its transcripts with a site here: a sum over bases weighs a row by "
+    "1 / (inclusion_probability * unit_rows)",
+    low=1,
+)
+_HYBRID = (
+    Column(
+        "transcript_ids",
+        pl.String,
+        "key",
+        "label",
+        "all transcripts of this gene with a site here, by id, separated by commas; null where there is none",
+        nullable=True,
     ),
-)  # fmt: skip
+    Column("is_multi_transcript", pl.Boolean, "label", "label", "whether several transcripts have a site here"),
+    Column(
+        "splice_types_observed",
+        pl.String,
+        "label",
+        "label",
+        "the site types that transcripts of this gene have here, separated by commas; null where there is none",
+        nullable=True,
+    ),
+)
+PositionIdMode = Literal["genomic", "transcript", "splice_aware", "hybrid"]
+POSITION_ID_MODES: tuple[PositionIdMode, ...] = get_args(PositionIdMode)
+
+
+def mode_columns(mode: PositionIdMode) -> tuple[Column, ...]:
+    """The columns that a position-id mode adds to candidate rows and datasets.
+
+    - `genomic`: one row per gene and base; `transcript_id` is the first transcript with a site there.
+    - `transcript`: at a site, one row per transcript of the gene that has it.
+    - `splice_aware`: the same rows, and `splice_type` is what the base is in the row's own transcript.
+    - `hybrid`: the rows of `genomic`, with all transcripts listed.
+    """
+    return {"genomic": (), "transcript": (_UNIT_ROWS,), "splice_aware": (_UNIT_ROWS,), "hybrid": _HYBRID}[mode]
+
+
+def analysis_table(further: Sequence[FurtherBase] = (), mode: PositionIdMode = "genomic") -> Table:
+    """Candidate rows with the scores of these further base models, in a position-id mode."""
+    return Table(
+        "analysis_sequences",
+        1,
+        "the candidate rows with everything that needs dense scores, by gene in reference order and position",
+        (
+            *_ROW_KEYS,
+            Column("transcript_count", pl.Int64, "label", "label", "transcripts of this gene with a site here, 0 at other bases", low=0),
+            Column("window_start", pl.Int64, "text", "sequence", "first base of the sequence window, 1-based", "nt", low=1),
+            Column("window_end", pl.Int64, "text", "sequence", "last base of the sequence window, 1-based, included", "nt", low=1),
+            *_TRUTH, *_CALL, *_SAMPLING, *mode_columns(mode), *score_features(further), *_SCORE_RANKS,
+        ),
+    )  # fmt: skip
+
+
+_POSITION_SCORES = ("donor_score", "acceptor_score", "neither_score", "score", "spread")
+
+
+def position_table(further: Sequence[FurtherBase] = (), mode: PositionIdMode = "genomic") -> Table:
+    """Candidate rows with their scores and calls only."""
+    names = {*_POSITION_SCORES, *(f"{base.name}_{name}" for base in further for name in _POSITION_SCORES)}
+    return Table(
+        "splice_positions_enhanced",
+        1,
+        "one row per candidate base of each gene, by gene in reference order and position",
+        (
+            *_ROW_KEYS, *_TRUTH, *_CALL,
+            *(column for column in score_features(further) if column.name in names),
+            *_SAMPLING, *mode_columns(mode),
+        ),
+    )  # fmt: skip
+
+
+ANALYSIS_TABLE = analysis_table()
+POSITION_TABLE = position_table()
+"""The tables of a single base model, one row per base."""
 
 PERFORMANCE_TABLE = Table(
     "full_splice_performance",
@@ -243,15 +308,16 @@ PERFORMANCE_TABLE = Table(
 
 GENE_STATUS_TABLE = Table(
     "gene_manifest of a base pass",
-    1,
-    "one row per gene with artifacts, in reference order",
+    2,
+    "one row per gene that was asked for, in reference order",
     (
         _GENE_ID, _GENE_NAME, _CHROM, _STRAND,
-        Column("status", pl.String, "text", "gene", "done: scores and positions exist", choices=("done",)),
+        Column("status", pl.String, "text", "gene", "done: scores and positions exist; failed: the base model failed on the gene's chunk", choices=("done", "failed")),
+        Column("reason", pl.String, "text", "gene", "why it failed, empty for done"),
         Column("chunk", pl.String, "text", "gene", "label of the chunk files that hold the gene"),
-        _count("num_positions", "bases of the gene body, all scored"),
-        _count("num_candidates", "rows in analysis_sequences"),
+        _count("num_positions", "bases of the gene body that have scores and a call"),
         _count("num_splice_sites", "true sites of any gene on the strand within the body"),
+        Column("seconds", pl.Float64, "text", "gene", "time that scoring the gene body took, as its share of the chunk's; null where unknown", "s", nullable=True, low=0),
         Column("base_model", pl.String, "text", "base_score", "name of the base model"),
         Column("genomic_build", pl.String, "text", "gene", "build of the reference"),
     ),
@@ -260,8 +326,10 @@ GENE_STATUS_TABLE = Table(
 # ---- dataset ---------------------------------------------------------------------------------------------------------
 
 
-def dataset_table(kmer_sizes: tuple[int, ...]) -> Table:
-    """The training table with the given k-mers; its columns never depend on the data."""
+def dataset_table(
+    kmer_sizes: tuple[int, ...], further: Sequence[FurtherBase] = (), mode: PositionIdMode = "genomic"
+) -> Table:
+    """The training table with the given k-mers, further base models and position-id mode, never depending on the data."""
     return Table(
         "dataset",
         1,
@@ -272,13 +340,20 @@ def dataset_table(kmer_sizes: tuple[int, ...]) -> Table:
             *_TRUTH,
             *_CALL,
             *_SAMPLING,
-            *BASE_SCORE_FEATURES,
+            *mode_columns(mode),
+            *score_features(further),
             *SEQUENCE_FEATURES,
             *kmer_features(kmer_sizes),
             *GENE_FEATURES,
             *ANNOTATION_FEATURES,
         ),
     )
+
+
+def dataset_table_of(parameters: Mapping[str, Any]) -> Table:
+    """The table of a dataset, from the parameters in its manifest."""
+    further = [FurtherBase(base["name"], tuple(base["channels"])) for base in parameters["further_bases"]]
+    return dataset_table(tuple(parameters["kmer_sizes"]), further, parameters["position_id_mode"])
 
 
 GENE_MANIFEST_TABLE = Table(

@@ -320,10 +320,19 @@ def _differences(held: Manifest, wanted: Manifest) -> list[str]:
         ("parameter", held.parameters, wanted.parameters),
         ("input", held.inputs, wanted.inputs),
     ):
-        for key in sorted({*ours, *theirs}):
-            if ours.get(key) != theirs.get(key):
-                rows.append(f"{title} {key}: {_change(ours.get(key), theirs.get(key))}")
+        rows += [f"{title} {place}: {change}" for place, change in _changes("", ours, theirs)]
     return rows
+
+
+def _changes(place: str, held: Any, wanted: Any) -> Iterator[tuple[str, str]]:
+    """Every place where two values differ, with the difference; parameters inside parameters are `outer.inner`."""
+    if held == wanted:
+        return
+    if isinstance(held, Mapping) and isinstance(wanted, Mapping):
+        for key in sorted({*held, *wanted}):
+            yield from _changes(f"{place}.{key}" if place else key, held.get(key), wanted.get(key))
+    else:
+        yield place, _change(held, wanted)
 
 
 def _change(held: Any, wanted: Any) -> str:

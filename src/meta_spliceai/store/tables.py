@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -114,6 +114,42 @@ class TableWriter:
         self._stack.__exit__(*error)
 
 
+class TsvWriter:
+    """A tab-separated file written frame by frame, whole or not at all; numbers are written so that they read back exactly."""
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self._path, self._table = path, table
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            aside = stack.enter_context(written_aside(self._path))
+            self._file = stack.enter_context(aside.open("wb"))
+            self._table.empty().write_csv(self._file, separator="\t")
+            self._stack = stack.pop_all()
+        return self
+
+    def append(self, frame: pl.DataFrame) -> None:
+        """Add rows; a frame that does not conform to the table is refused."""
+        check_frame(frame, self._table, source=self._path.name).write_csv(
+            self._file, separator="\t", include_header=False
+        )
+        self.rows += frame.height
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+
+def table_writer(path: Path, table: Table) -> TableWriter | TsvWriter:
+    """The writer for a file of this name: `.tsv`, or Parquet."""
+    return TsvWriter(path, table) if path.suffix == ".tsv" else TableWriter(path, table)
+
+
+def read_table(path: Path, table: Table) -> pl.DataFrame:
+    """Read a file that `table_writer` made; errors as `read_parquet`."""
+    return read_tsv(path, table) if path.suffix == ".tsv" else read_parquet(path, table)
+
+
 def read_parquet(path: Path, table: Table | None = None, columns: list[str] | None = None) -> pl.DataFrame:
     """Read a Parquet file; a damaged or missing one is a `StoreError`, a wrong table a `SchemaError`."""
     with _read_errors(path):
@@ -123,8 +159,12 @@ def read_parquet(path: Path, table: Table | None = None, columns: list[str] | No
     return frame
 
 
-def read_rows(path: Path, table: Table, column: str, values: Collection[str]) -> pl.DataFrame:
+def read_rows(
+    path: Path, table: Table, column: str, values: Collection[str], columns: Sequence[str] | None = None
+) -> pl.DataFrame:
     """The rows whose text `column` is among `values`, in order; only row groups that hold some are read.
+
+    With `columns`, only these columns are read.
 
     Raises
     ------
@@ -132,7 +172,11 @@ def read_rows(path: Path, table: Table, column: str, values: Collection[str]) ->
         As `read_parquet`.
     """
     wanted = pl.Series(sorted(values), dtype=pl.String)
-    frames = [table.empty()]
+    some = table if columns is None else table.part(columns)
+    if path.suffix == ".tsv":
+        frame = read_tsv(path, table).filter(pl.col(column).is_in(wanted))
+        return frame.select(some.names)
+    frames = [some.empty()]
     with _read_errors(path), pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             here = _polars(file.read_row_group(group, columns=[column])).to_series().is_in(wanted)
@@ -140,9 +184,10 @@ def read_rows(path: Path, table: Table, column: str, values: Collection[str]) ->
             if where.len():
                 # mostly one run of rows, which is cut out without copying
                 first, last = int(where[0]), int(where[-1])
-                run = _polars(file.read_row_group(group).slice(first, last + 1 - first))
+                rows = file.read_row_group(group, columns=None if columns is None else some.names)
+                run = _polars(rows.slice(first, last + 1 - first)).select(some.names if columns else pl.all())
                 frames.append(run if run.height == where.len() else run.filter(here.slice(first, run.height)))
-    return check_frame(pl.concat(frames), table, source=path.name)
+    return check_frame(pl.concat(frames), some, source=path.name)
 
 
 @contextmanager

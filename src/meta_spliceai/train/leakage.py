@@ -113,6 +113,7 @@ def check_rows(rows: TrainingRows, names: Sequence[str], table: Table) -> None:
     step = max(1, -(-rows.gated.size // _ROWS_AT_MOST))
     origins = {column.name: column.origin for column in table}
     of_scores = {column.name for column in ANALYSIS_TABLE.with_role("feature")}
+    of_scores |= {name for name, origin in origins.items() if origin == "base_score"}
     found: dict[str, str] = {}
     for channel in SITE_TYPES:
         row = rows.gated[::step]

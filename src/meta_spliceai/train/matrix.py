@@ -32,7 +32,7 @@ from meta_spliceai.errors import SchemaError, StoreError, first_few
 from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
 from meta_spliceai.store.tables import SCHEMA_KEY
@@ -91,7 +91,7 @@ def open_dataset(path: Path) -> DatasetFolder:
             found=f"{len(manifest.parts)} finished parts of a build that was not completed",
             action="run the same build command again; it resumes",
         )
-    table = dataset_table(tuple(manifest.parameters["kmer_sizes"]))
+    table = dataset_table_of(manifest.parameters)
     files = tuple(folder / file.name for file in manifest.files() if file.name.startswith(f"{MASTER}/"))
     for file in files:
         _check_file(file, table)
