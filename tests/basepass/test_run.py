@@ -13,7 +13,6 @@ import pytest
 from meta_spliceai.basemodel import registry
 from meta_spliceai.basemodel.protocol import Scores
 from meta_spliceai.basepass.artifacts import open_artifacts
-from meta_spliceai.basepass.bases import forget_loaded_models
 from meta_spliceai.basepass.run import run
 from meta_spliceai.errors import (
     BusyError,
@@ -26,36 +25,13 @@ from meta_spliceai.errors import (
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.sequences import reverse_complement
 from meta_spliceai.reference.load import load
-from meta_spliceai.reference.prepare import prepare
 from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.features import REACH
-from tests.toys.tiny_genome import GENES, write_tiny_genome
+from tests.toys.tiny_genome import GENES
 from tests.toys.toy_base_model import ToyBaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 FEW = [GENES[0].gene_id, GENES[3].gene_id, GENES[6].gene_id]
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("reference")
-    tiny = write_tiny_genome(folder / "tiny")
-    return prepare(fasta=tiny.fasta, gtf=tiny.gtf, build=tiny.build, out=folder / "reference").path
-
-
-@pytest.fixture(autouse=True)
-def toy(monkeypatch):
-    forget_loaded_models()
-    monkeypatch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
-    yield
-    forget_loaded_models()
-
-
-@pytest.fixture(scope="module")
-def passed(reference, tmp_path_factory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
-        return run(reference=reference, base=["toy"], eval_dir=tmp_path_factory.mktemp("passed"), tn_rate=0.3).eval_dir
 
 
 def _tables(eval_dir: Path) -> dict[str, bytes]:
@@ -116,12 +92,14 @@ def test_errors_list_every_false_call_and_every_miss(passed):
 
 def test_asking_for_more_genes_adds_them_and_scores_only_what_is_new(reference, tmp_path, passed):
     first = run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW, tn_rate=0.3)
+    fingerprint = open_artifacts(tmp_path).fingerprint
     more = run(reference=reference, base=["toy"], eval_dir=tmp_path, tn_rate=0.3)
     whole = sum(
         path_rows
         for path_rows in (pl.read_parquet(p).height for p in (passed / "meta_models").glob("scores_*.parquet"))
     )
     assert first.genes == 3
+    assert open_artifacts(tmp_path).fingerprint == fingerprint, "what is known of a gene depends on no other gene"
     assert first.bases_scored + more.bases_scored == whole
     assert _tables(tmp_path) == _tables(passed)
 

@@ -158,7 +158,7 @@ def test_bad_options_are_refused_before_anything_is_written(
 def test_another_base_models_artifacts_are_refused(run: Path, inputs: Inputs, tmp_path: Path) -> None:
     model = Path(shutil.copytree(run / "model", tmp_path / "model"))
     described = json.loads((model / "model.json").read_text())
-    described["base_model"]["name"] = "spliceai"
+    described["base_models"][0]["name"] = "spliceai"
     (model / "model.json").write_text(json.dumps(described))
     with pytest.raises(ModelError, match="scores of base model spliceai") as caught:
         predicted(model, inputs, tmp_path / "out")

@@ -7,6 +7,8 @@ sequence always gives the same scores, wherever it lies.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
@@ -47,6 +49,32 @@ class ToyBaseModel:
         called = donor + acceptor
         spread = called * (1 - called) * (0.5 + 0.1 * _noise(codes, length, salt=3))
         return Scores.typed(*(values.astype(np.float32) for values in (donor, acceptor, np.clip(spread, 0, 0.5))))
+
+
+class ToySiteModel(ToyBaseModel):
+    """Does not tell donors from acceptors: site probability and usage in two tissues, from the toy's own scores."""
+
+    @property
+    def info(self) -> BaseModelInfo:
+        return dataclasses.replace(
+            super().info,
+            name="toysites",
+            channels=("site_heart", "site_brain", "usage_heart", "usage_brain"),
+            weights_fingerprint="1" * 64,
+        )
+
+    def score(self, codes: Codes) -> Scores:
+        typed = super().score(codes)
+        site = np.minimum(typed.donor + typed.acceptor, 1)
+        return Scores(
+            {
+                "site_heart": site,
+                "site_brain": site * np.float32(0.5),
+                "usage_heart": site * site,
+                "usage_brain": site * np.float32(0.25),
+                "spread": typed.spread,
+            }
+        )
 
 
 def _at(codes: Codes, length: int, offset: int) -> Codes:

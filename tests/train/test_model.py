@@ -64,10 +64,10 @@ def test_the_card_says_what_a_user_must_know(run: Path) -> None:
 
 
 def test_scores_of_another_base_model_are_refused(run: Path, inputs: Inputs, tmp_path: Path) -> None:
-    folder = changed(run, tmp_path / "m", lambda d: d["base_model"].update(weights_fingerprint="f" * 64))
+    folder = changed(run, tmp_path / "m", lambda d: d["base_models"][0].update(weights_fingerprint="f" * 64))
     model = MetaModel.load(folder)
     with pytest.raises(ModelError, match="scores of base model toy with weights ffffffffffff") as caught:
-        model.check_base_model(open_artifacts(inputs.eval_dir))
+        model.check_base_models(open_artifacts(inputs.eval_dir))
     assert "toy with weights 000000000000" in caught.value.found
 
 
@@ -75,7 +75,7 @@ def test_scores_of_another_base_model_are_refused(run: Path, inputs: Inputs, tmp
     ("change", "message"),
     [
         (lambda d: d.update(format_version=9), "a meta-model of version 9"),
-        (lambda d: d.update(kind="dataset"), "a dataset of version 1"),
+        (lambda d: d.update(kind="dataset"), "a dataset of version 2"),
         (lambda d: d["provenance"].update(schema_version=9), "found: version 9"),
         (lambda d: d.pop("gate"), "lacks or garbles 'gate'"),
         (lambda d: d["calibration"].update(donor={"slope": 1}), "lacks or garbles"),

@@ -108,6 +108,11 @@ class Artifacts:
         return [artifacts.base_model for artifacts in self._further.values()]
 
     @property
+    def all_base_models(self) -> list[Mapping[str, Any]]:
+        """What each base model says about itself, the first one first."""
+        return [self.base_model, *self.further_base_models]
+
+    @property
     def table(self) -> Table:
         """The table of the candidate rows."""
         return analysis_table(self.further_bases, self.position_id_mode)

@@ -176,7 +176,10 @@ def _options(summary: Summary) -> list[tuple[str, Any]]:
 
 def _inputs(summary: Summary) -> list[tuple[str, Any]]:
     described = {f"base model {name.replace('_', ' ')}": value for name, value in sorted(summary.base_model.items())}
-    rule = {f"base pass {name.replace('_', ' ')}": value for name, value in sorted(summary.base_pass["positions"]["rule"].items())}
+    rule = {
+        f"base pass {name.replace('_', ' ')}": value
+        for name, value in sorted(summary.base_pass["positions"]["rule"].items())
+    }
     return [
         ("genome build", summary.build),
         ("reference fingerprint", summary.inputs["reference"]),

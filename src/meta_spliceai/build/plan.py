@@ -156,7 +156,9 @@ def artifacts_of(reference: Reference, eval_dir: Path | None) -> Artifacts:
 
 
 def _only_base_pass(reference: Path) -> Path:
-    found = sorted(path.parent.parent for path in reference.glob(f"*_eval/{META_MODELS}/{MANIFEST}"))
+    passes = sorted(path.parent.parent for path in reference.glob(f"*_eval/{META_MODELS}/{MANIFEST}"))
+    # the folders of further base models hold scores only
+    found = [path for path in passes if open_artifacts(path).genes]
     if len(found) != 1:
         raise InputError(
             expected=f"one base pass in {reference}",

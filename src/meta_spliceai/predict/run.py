@@ -155,7 +155,7 @@ def predict(
     loaded_model = MetaModel.load(model)
     loaded = load(reference)
     artifacts = artifacts_of(loaded, eval_dir)
-    loaded_model.check_base_model(artifacts)
+    loaded_model.check_base_models(artifacts)
     chosen = _chosen(loaded, artifacts, genes, gene_ids_file, gene_col)
     parameters = {"gene_ids": chosen["gene_id"].to_list(), "threshold": threshold, "profile": loaded_model.profile}
     inputs = {

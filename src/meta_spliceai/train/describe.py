@@ -40,12 +40,15 @@ def run_description(plan: TrainPlan, arms: Sequence[Arm], calibrations: Calibrat
             "reference arm": BASE.name,
             "groups": groups.to_dicts(),
             "base_model": dict(plan.artifacts.base_model),
+            "further_base_models": [dict(one) for one in plan.artifacts.further_base_models],
             "dataset": {"fingerprint": plan.inputs["dataset"], **plan.dataset.manifest.facts},
             "build": plan.reference.build,
             "seed": plan.seed,
             "folds": plan.folds,
             "feature_profile": plan.feature_profile,
-            "skipped_arms": [{"name": BASE_MEAN.name, "reason": "the artifacts hold the scores of one base model"}],
+            "skipped_arms": [{"name": BASE_MEAN.name, "reason": "the artifacts hold the scores of one base model"}]
+            if BASE_MEAN not in arms
+            else [],
             "calibrations": maps,
         }
     )

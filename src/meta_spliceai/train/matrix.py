@@ -6,7 +6,8 @@ A row's weight says how many bases of the genes it stands for:
 
 with `genes` the number of the dataset's genes on that strand whose body holds the base. A base is a row of each of those
 genes, kept with its own probability in each, so the expected weight of a base over all its rows is exactly 1: sums over
-weighted rows estimate sums over the distinct bases of whole genes without bias, however genes overlap.
+weighted rows estimate sums over the distinct bases of whole genes without bias, however genes overlap. Where a site has a
+row for each of its transcripts, the weight is shared among them.
 
 Only rows that reach the gate have features here, because only those are ever learnt from; the others, which are nearly
 all, keep the few columns that calibration needs.
@@ -198,7 +199,9 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
     StoreError
         A file cannot be read.
     """
-    light = pl.concat([frame for _, _, frame in _frames(dataset, _LIGHT)])
+    shared = ["unit_rows"] if "unit_rows" in dataset.table.names else []
+    light = pl.concat([frame for _, _, frame in _frames(dataset, [*_LIGHT, *shared])])
+    rows_of_base = light["unit_rows"].to_numpy() if shared else 1
     donor, acceptor = (light[f"{channel}_score"].to_numpy() for channel in ("donor", "acceptor"))
     passes = np.maximum(donor, acceptor) >= np.float32(gate)
     matrix = np.empty((int(passes.sum()), len(names)), dtype=np.float32)
@@ -214,7 +217,7 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
         acceptor_score=acceptor,
         is_donor=light["is_donor"].to_numpy(),
         is_acceptor=light["is_acceptor"].to_numpy(),
-        weight=1.0 / light["inclusion_probability"].to_numpy() / genes_at(light, genes),
+        weight=1.0 / light["inclusion_probability"].to_numpy() / genes_at(light, genes) / rows_of_base,
         gated=np.flatnonzero(passes),
         names=tuple(names),
         features=matrix,

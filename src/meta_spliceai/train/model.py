@@ -7,7 +7,7 @@ model_card.md           the same for people
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from meta_spliceai.features.assemble import request_of
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import read_json, write_bytes, write_json
 from meta_spliceai.store.fingerprint import file_sha256, plain
@@ -31,7 +32,7 @@ from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.whole_gene import score_tiles
 
 KIND = "meta-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MODEL_FILE, CARD_FILE = "model.json", "model_card.md"
 
 Floats = npt.NDArray[np.float32]
@@ -73,8 +74,8 @@ class MetaModel:
         The fold models; their mean margin is calibrated.
     calibration
         By site type.
-    base_model
-        What the base model says about itself; the model corrects no other.
+    base_models
+        What each base model says about itself, the first one first, which is the one that is corrected.
     training_genes
         Ids of the genes it learnt from.
     provenance
@@ -85,7 +86,7 @@ class MetaModel:
     features: tuple[ModelFeature, ...]
     ensemble: Ensemble
     calibration: Mapping[str, Calibration]
-    base_model: Mapping[str, Any]
+    base_models: tuple[Mapping[str, Any], ...]
     training_genes: tuple[str, ...]
     provenance: Mapping[str, Any]
 
@@ -94,21 +95,25 @@ class MetaModel:
         """Version of the dataset table whose columns it learnt from."""
         return int(self.provenance["schema_version"])
 
-    def check_base_model(self, artifacts: Artifacts) -> None:
-        """Refuse artifacts of another base model, or of other weights of it.
+    @property
+    def base_model(self) -> Mapping[str, Any]:
+        """What the base model that is corrected says about itself."""
+        return self.base_models[0]
+
+    def check_base_models(self, artifacts: Artifacts) -> None:
+        """Refuse artifacts of other base models, or of other weights of them.
 
         Raises
         ------
         ModelError
-            They are another's.
+            They are others'.
         """
-        own = {name: self.base_model.get(name) for name in ("name", "weights_fingerprint")}
-        theirs = {name: artifacts.base_model.get(name) for name in own}
-        if own != theirs:
+        own, theirs = self.base_models, artifacts.all_base_models
+        if [_weights(one) for one in own] != [_weights(one) for one in theirs]:
             raise ModelError(
-                expected=f"scores of base model {own['name']} with weights {_short(own['weights_fingerprint'])}",
-                found=f"{theirs['name']} with weights {_short(theirs['weights_fingerprint'])} in {artifacts.path}",
-                action="run the base pass with the model's own base model, or train a meta-model for this one",
+                expected=f"scores of {_named(own)}",
+                found=f"{_named(theirs)} in {artifacts.path}",
+                action="run the base pass with the model's own base models, or train a meta-model for these",
             )
 
     def predict(self, genes: pl.DataFrame, artifacts: Artifacts, genome: Genome) -> Iterator[ScoredBases]:
@@ -128,7 +133,7 @@ class MetaModel:
         StoreError
             A base was not scored by the base pass.
         """
-        self.check_base_model(artifacts)
+        self.check_base_models(artifacts)
         for tile in score_tiles(genes, artifacts, genome, {KIND: self.ensemble}):
             corrected = tile.corrected[KIND]
             meta = {c: calibrated(tile.base[c], corrected[c], self.calibration[c]) for c in SITE_TYPES}
@@ -154,7 +159,7 @@ class MetaModel:
                 "gate": self.ensemble.gate,
                 "features": list(self.features),
                 "calibration": dict(self.calibration),
-                "base_model": dict(self.base_model),
+                "base_models": [dict(one) for one in self.base_models],
                 "training_genes": list(self.training_genes),
                 "provenance": dict(self.provenance),
             }
@@ -183,7 +188,7 @@ class MetaModel:
                     {c: _load_corrections(folder, described["boosters"], c) for c in SITE_TYPES},
                 ),
                 calibration={c: Calibration(**described["calibration"][c]) for c in SITE_TYPES},
-                base_model=described["base_model"],
+                base_models=tuple(described["base_models"]),
                 training_genes=tuple(described["training_genes"]),
                 provenance=described["provenance"],
             )
@@ -193,8 +198,13 @@ class MetaModel:
         return model
 
 
-def _short(fingerprint: object) -> str:
-    return str(fingerprint)[:12]
+def _weights(base_model: Mapping[str, Any]) -> tuple[object, object]:
+    return base_model.get("name"), base_model.get("weights_fingerprint")
+
+
+def _named(base_models: Sequence[Mapping[str, Any]]) -> str:
+    named = (f"base model {name} with weights {str(weights)[:12]}" for name, weights in map(_weights, base_models))
+    return " and ".join(named)
 
 
 def _damaged(path: Path, found: str) -> ModelError:
@@ -243,8 +253,9 @@ def _load_corrections(folder: Path, digests: Mapping[str, str], channel: str) ->
 
 def _check_features(model: MetaModel, folder: Path) -> None:
     """The columns must exist here, with the role and origin they had in training."""
-    request = request_of([feature.name for feature in model.features])
-    table = dataset_table(request.kmer_sizes)
+    further = [FurtherBase(one["name"], tuple(one["channels"])) for one in model.base_models[1:]]
+    request = request_of([feature.name for feature in model.features], further)
+    table = dataset_table(request.kmer_sizes, further)
     if model.schema_version != table.version:
         raise ModelError(
             expected=f"a model of schema version {table.version} in {folder}",

@@ -141,7 +141,7 @@ class RunParts:
             features=tuple(ModelFeature(n, declared[n].role, declared[n].origin) for n in plan.features_of(arm)),
             ensemble=self._ensembles(range(plan.folds))[arm.name],
             calibration=calibrations[arm.name],
-            base_model=plan.artifacts.base_model,
+            base_models=tuple(plan.artifacts.all_base_models),
             training_genes=tuple(trained.to_list()),
             provenance={
                 "build": plan.reference.build,

@@ -16,7 +16,7 @@ from meta_spliceai.errors import InputError
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference, load
 from meta_spliceai.store.fingerprint import plain
-from meta_spliceai.train.arms import BASE, RECALIBRATED, Arm, choose_arms
+from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
@@ -73,7 +73,7 @@ class TrainPlan:
     @property
     def reported_arms(self) -> tuple[Arm, ...]:
         """Every arm of the predictions, the untrained ones first."""
-        return (BASE, RECALIBRATED, *self.arms)
+        return (BASE, RECALIBRATED, *((BASE_MEAN,) if self.artifacts.further_bases else ()), *self.arms)
 
     def features_of(self, arm: Arm) -> tuple[str, ...]:
         """The columns an arm reads, in the order of the dataset."""
@@ -128,7 +128,8 @@ def plan_training(
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
     with loaded.open_genome() as genome:
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
-    training_chromosomes = list(artifacts.base_model["training_chromosomes"])
+    # a base counts as seen where any base model trained on its contig
+    training_chromosomes = sorted({chrom for one in artifacts.all_base_models for chrom in one["training_chromosomes"]})
     split = plan_split(
         genes, groups, folds=folds, test_size=test_size, seed=seed, training_chromosomes=training_chromosomes
     )
@@ -140,7 +141,7 @@ def plan_training(
         "seed": seed,
         "recipe": plain(recipe),
         "similarity": plain(similarity),
-        "base_model": plain(dict(artifacts.base_model)),
+        "base_models": plain([dict(one) for one in artifacts.all_base_models]),
     }
     return TrainPlan(
         dataset=opened,

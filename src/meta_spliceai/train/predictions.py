@@ -16,7 +16,7 @@ from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.tables import PREDICTION_TABLE_KEYS
 from meta_spliceai.store.tables import TableWriter
-from meta_spliceai.train.arms import BASE, RECALIBRATED
+from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.whole_gene import Corrected, Tile
 from meta_spliceai.workers.progress import current_tracker
@@ -125,6 +125,8 @@ def arm_columns(tile: Tile) -> dict[str, Floats]:
     for channel in SITE_TYPES:
         base = tile.base[channel]
         columns[f"{BASE.name}_{channel}"] = columns[f"{RECALIBRATED.name}_{channel}"] = base
+        if tile.mean:
+            columns[f"{BASE_MEAN.name}_{channel}"] = tile.mean[channel]
         for name, corrected in tile.corrected.items():
             columns[f"{name}_{channel}"] = uncalibrated(base, corrected[channel])
     return columns

@@ -20,6 +20,7 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.features.assemble import GeneView, compute_features, needs_gene
+from meta_spliceai.features.further import mean_logits
 from meta_spliceai.features.gene import GeneFacts, score_ranks
 from meta_spliceai.features.stretch import Stretch
 from meta_spliceai.formats.fasta import Genome
@@ -55,6 +56,8 @@ class Tile:
         Rows of the genes given that lie on them, as dictionaries of `GENE_TABLE`.
     base
         The base model's scores by site type, each of shape (interval.length,).
+    mean
+        The probability of the mean logit of all base models, likewise; empty where there is one base model.
     corrected
         By model name, then site type.
     """
@@ -62,6 +65,7 @@ class Tile:
     interval: Interval
     genes: tuple[Mapping[str, Any], ...]
     base: Mapping[str, Floats]
+    mean: Mapping[str, Floats]
     corrected: Mapping[str, Mapping[str, Corrected]]
 
 
@@ -124,10 +128,19 @@ def score_tiles(
         rows = tuple(on_tile.iter_rows(named=True))
         ranks.keep_only([row["gene_id"] for row in rows])
         stretch = artifacts.stretch(genome, interval, REACH)
-        forward = interval.strand == "+"
+        step = 1 if interval.strand == "+" else -1
         inner = stretch.part(REACH, REACH + interval.length)
-        base = {channel: getattr(inner, channel)[:: 1 if forward else -1] for channel in SITE_TYPES}
-        yield Tile(interval, rows, base, _Corrector(stretch, interval, rows, ranks).corrected(models))
+        base = {channel: getattr(inner, channel)[::step] for channel in SITE_TYPES}
+        mean = {channel: values[::step] for channel, values in _mean_probabilities(inner).items()}
+        yield Tile(interval, rows, base, mean, _Corrector(stretch, interval, rows, ranks).corrected(models))
+
+
+def _mean_probabilities(stretch: Stretch) -> dict[str, Floats]:
+    """Of every base by site type, from the mean logit of all base models; nothing where there is one."""
+    if not stretch.further:
+        return {}
+    logits = mean_logits(stretch, np.arange(stretch.length))
+    return {channel: (1 / (1 + np.exp(-logits[f"mean_{channel}_logit"]))).astype(np.float32) for channel in SITE_TYPES}
 
 
 class _Ranks:
