@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from meta_spliceai.basepass.candidates import CandidateRule, GeneTruthAndScores, choose_candidates
+from meta_spliceai.basepass.candidates import NEAR, TN_SAMPLINGS, CandidateRule, GeneTruthAndScores, choose_candidates
 from meta_spliceai.basepass.performance import gene_performance, top_k_accuracy
 from meta_spliceai.genome.draws import draws
-from tests.oracles.basepass_oracles import pred_type, tier, top_k
+from tests.oracles.basepass_oracles import inclusion_near_sites, pred_type, tier, top_k
 
 
 def _gene(length: int = 4_000, seed: int = 0, gene_id: str = "G1") -> GeneTruthAndScores:
@@ -41,12 +41,64 @@ def test_sampling_none_keeps_every_base():
     assert (chosen.inclusion_probability == 1).all()
 
 
-def test_weights_estimate_the_number_of_bases():
-    sizes = [
-        (1 / choose_candidates(_gene(20_000, 1, f"G{i}"), CandidateRule(seed=i)).inclusion_probability).sum()
-        for i in range(20)
-    ]
-    assert np.mean(sizes) == pytest.approx(20_000, rel=0.01)
+@pytest.mark.parametrize("mode", TN_SAMPLINGS)
+def test_weights_estimate_the_number_of_bases(mode):
+    rules = [CandidateRule(seed=seed, tn_sampling=mode) for seed in range(40)]
+    sizes = [(1 / choose_candidates(_sparse_gene(f"G{rule.seed}"), rule).inclusion_probability).sum() for rule in rules]
+    assert np.mean(sizes) == pytest.approx(20_000, rel=0.03)
+
+
+def _sparse_gene(gene_id: str) -> GeneTruthAndScores:
+    """20,000 bases with low scores and twenty sites, in two clusters."""
+    rng = np.random.default_rng(8)
+    donor, acceptor = (rng.uniform(0, 0.009, 20_000).astype(np.float32) for _ in range(2))
+    is_donor, is_acceptor = np.zeros((2, 20_000), dtype=bool)
+    is_donor[rng.integers(2_000, 3_000, 10)] = True
+    is_acceptor[rng.integers(12_000, 13_000, 10)] = True
+    return GeneTruthAndScores(gene_id, 1, donor, acceptor, is_donor, is_acceptor)
+
+
+def test_proximity_keeps_about_the_rate_and_the_nearer_the_likelier_as_the_slow_twin_says():
+    gene = _sparse_gene("G")
+    every = choose_candidates(gene, CandidateRule(tn_sampling="proximity", tn_rate=0.05))
+    marked = gene.is_donor | gene.is_acceptor
+    expected = inclusion_near_sites(marked.tolist(), 0.05)
+    rest = every.sampling_tier != "site"
+    np.testing.assert_allclose(every.inclusion_probability[rest], np.asarray(expected)[every.index[rest]], rtol=1e-12)
+    assert rest.sum() == pytest.approx(0.05 * 20_000, rel=0.2)
+
+
+def test_proximity_without_a_site_is_random():
+    gene = _sparse_gene("G")
+    nowhere = np.zeros_like(gene.is_donor)
+    bare = GeneTruthAndScores("G", 1, gene.donor, gene.acceptor, nowhere, nowhere)
+    ours, theirs = (choose_candidates(bare, CandidateRule(tn_sampling=mode)) for mode in ("proximity", "random"))
+    np.testing.assert_array_equal(ours.index, theirs.index)
+
+
+def test_window_keeps_all_near_sites_and_runs_of_bases_elsewhere():
+    gene = _sparse_gene("G")
+    chosen = choose_candidates(gene, CandidateRule(tn_sampling="window", tn_rate=0.05, seed=5))
+    marked = np.flatnonzero(gene.is_donor | gene.is_acceptor)
+    near = {i for site in marked.tolist() for i in range(max(0, site - NEAR), min(20_000, site + NEAR + 1))}
+    assert near <= set(chosen.index.tolist())
+    tiers = dict(zip(chosen.index.tolist(), chosen.sampling_tier.tolist(), strict=True))
+    assert {tiers[i] for i in near} == {"site", "neighbourhood"}
+    blocks = {}
+    for index, tier_of in tiers.items():
+        if tier_of == "background":
+            blocks.setdefault((index + 1) // (2 * NEAR + 1), set()).add(index)
+    assert blocks
+    for block, held in blocks.items():
+        whole = {position - 1 for position in range(block * 101, block * 101 + 101)} - near
+        assert held == {i for i in whole if 0 <= i < 20_000}
+
+
+@pytest.mark.parametrize("mode", TN_SAMPLINGS)
+def test_no_base_is_kept_with_probability_zero(mode):
+    chosen = choose_candidates(_gene(), CandidateRule(tn_sampling=mode, tn_rate=0.01))
+    assert (chosen.inclusion_probability > 0).all()
+    assert (chosen.inclusion_probability <= 1).all()
 
 
 def test_consensus_window_forgives_a_call_one_base_off():

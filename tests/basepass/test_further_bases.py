@@ -110,7 +110,7 @@ def test_other_scores_in_the_place_of_a_further_base_are_noticed(reference, join
     manifest["parameters"]["base_model"]["weights_fingerprint"] = "f" * 64
     path.write_text(json.dumps(manifest))
     artifacts = open_artifacts(tmp_path / "toy_eval")
-    with load(reference).open_genome() as genome, pytest.raises(StoreError, match="other ones in .*second_eval"):
+    with load(reference).open_genome() as genome, pytest.raises(StoreError, match=r"other ones in .*second_eval"):
         artifacts.stretch(genome, _body(reference), 0)
 
 

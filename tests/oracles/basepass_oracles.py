@@ -35,3 +35,17 @@ def tier(score: float, is_site: bool, is_called: bool, draw: float, rate: float)
     if score >= 0.01:
         return "scored", 1.0
     return ("background", rate) if draw < rate else None
+
+
+def inclusion_near_sites(marked: Sequence[bool], rate: float, near: int = 50) -> list[float]:
+    """How likely each base is kept when those near marked bases are the likelier."""
+    length = len(marked)
+    sites = [i for i in range(length) if marked[i]]
+    if not sites:
+        return [rate] * length
+    shape = []
+    for i in range(length):
+        distance = min(abs(i - site) for site in sites)
+        shape.append(1.0 if distance <= near else near / distance)
+    scale = rate / (sum(shape) / length)
+    return [min(1.0, max(rate / 10, scale * value)) for value in shape]
