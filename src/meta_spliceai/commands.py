@@ -4,6 +4,10 @@ Each command of the command line is the function of the same name here (a space 
 options: `meta-spliceai basepass run --reference DIR` is `commands.basepass_run(reference=DIR)`.
 """
 
+from meta_spliceai.basemodel.check import check_model as basemodel_check
+from meta_spliceai.basemodel.describe import describe_model as basemodel_describe
+from meta_spliceai.basemodel.describe import list_models as basemodel_list
+from meta_spliceai.basemodel.fetch import fetch_weights as basemodel_fetch
 from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.run import evaluate
@@ -13,4 +17,18 @@ from meta_spliceai.reference.prepare import prepare as reference_prepare
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
-__all__ = ["basepass_run", "build", "demo", "evaluate", "predict", "reference_prepare", "report", "run", "train"]
+__all__ = [
+    "basemodel_check",
+    "basemodel_describe",
+    "basemodel_fetch",
+    "basemodel_list",
+    "basepass_run",
+    "build",
+    "demo",
+    "evaluate",
+    "predict",
+    "reference_prepare",
+    "report",
+    "run",
+    "train",
+]

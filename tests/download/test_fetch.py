@@ -259,7 +259,7 @@ def test_endless_and_unsafe_redirects_end(server: MisbehavingServer, tmp_path: P
     with pytest.raises(DownloadError, match="answers 302"):
         run(remote(server, path="/loop"), tmp_path)
     server.files["/away"] = ServedFile(b"", redirect="ftp://127.0.0.1/file")
-    with pytest.raises(DownloadError, match="a redirect to ftp://127.0.0.1/file is not followed"):
+    with pytest.raises(DownloadError, match=r"a redirect to ftp://127\.0\.0\.1/file is not followed"):
         run(remote(server, path="/away"), tmp_path)
 
 
@@ -299,7 +299,7 @@ def test_too_little_room_is_known_before_the_first_byte(
     usage = type("Usage", (), {"free": 10_100_000})
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: usage)
     for sized in (True, False):
-        with pytest.raises(DiskFullError, match="room for 300,000 bytes .*\nfound: 10,100,000 bytes free"):
+        with pytest.raises(DiskFullError, match=r"room for 300,000 bytes .*\nfound: 10,100,000 bytes free"):
             run(remote(server, sized=sized), tmp_path)
     assert server.gets == []
 

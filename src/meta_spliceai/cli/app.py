@@ -26,6 +26,10 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
     ("run", "run"),
     ("reference prepare", "reference_prepare"),
+    ("basemodel list", "basemodel_list"),
+    ("basemodel describe", "basemodel_describe"),
+    ("basemodel fetch", "basemodel_fetch"),
+    ("basemodel check", "basemodel_check"),
     ("basepass run", "basepass_run"),
     ("build", "build"),
     ("train", "train"),
@@ -37,6 +41,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
 
 _GROUP_HELP = {
     "reference": "Prepare a genome and its annotation.",
+    "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
 }
 
