@@ -13,7 +13,11 @@ from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.pipeline import demo, run
 from meta_spliceai.predict.run import predict
+from meta_spliceai.reference.fetch import fetch_reference as reference_fetch
 from meta_spliceai.reference.prepare import prepare as reference_prepare
+from meta_spliceai.reference.registry import audit_references as reference_audit
+from meta_spliceai.reference.registry import list_references as reference_list
+from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
@@ -27,7 +31,11 @@ __all__ = [
     "demo",
     "evaluate",
     "predict",
+    "reference_audit",
+    "reference_fetch",
+    "reference_list",
     "reference_prepare",
+    "reference_use",
     "report",
     "run",
     "train",
