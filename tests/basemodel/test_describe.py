@@ -100,6 +100,14 @@ def test_a_plug_in_is_described_by_itself(plugin: None) -> None:
     description = describe_model("other")
     assert (description.kind, description.facts, description.weights) == ("plug-in", None, None)
     assert "tiny1" in description.summary()
+    assert "known to its package" in description.summary()
+
+
+def test_a_model_that_is_what_it_is_given_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
+    assert "given as --weights" in describe_model("toy").summary()
+    assert "given as --weights" in list_models().summary()
+    assert describe_model("toy", weights=tmp_path).info == ToyBaseModel().info
 
 
 def test_an_unknown_name_is_refused() -> None:

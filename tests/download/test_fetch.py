@@ -171,6 +171,15 @@ def test_a_length_that_is_not_the_files_is_refused_before_a_byte_is_kept(
     assert visible(tmp_path) == []
 
 
+def test_a_login_page_instead_of_the_file_does_not_cost_the_part(server: MisbehavingServer, tmp_path: Path) -> None:
+    server.files[PATH] = ServedFile(CONTENT)
+    interrupted(server, remote(server), tmp_path, 120_000)
+    server.files[PATH] = ServedFile(b"<html>please log in</html>", ranges=False)
+    with pytest.raises(DownloadError, match="the server announces 26 bytes"):
+        run(remote(server), tmp_path)
+    assert (tmp_path / "weights.pt.part").read_bytes() == CONTENT[:120_000]
+
+
 def test_a_length_that_is_too_long_for_a_file_of_unknown_size_is_seen_through(
     server: MisbehavingServer, tmp_path: Path
 ) -> None:
@@ -394,7 +403,7 @@ def test_progress_counts_what_is_here(
 def test_texts_are_fetched_whole_or_refused(
     server: MisbehavingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.files["/sums"] = ServedFile(b"a  b\n", statuses=[500])
+    server.files["/sums"] = ServedFile(b"a  b\n", statuses=[500, 429])
     assert fetch_text(server.url("/sums"), patience=QUICK) == "a  b\n"
     with pytest.raises(DownloadError, match="answers 404"):
         fetch_text(server.url("/none"), patience=QUICK)

@@ -14,7 +14,7 @@ from meta_spliceai.basemodel.whereabouts import found_weights
 
 Kind = Literal["shipped", "plug-in"]
 
-_NOT_FOUND = "not found"
+_NOT_FOUND, _GIVEN, _ELSEWHERE = "not found", "given as --weights", "known to its package"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class ListedModel:
         """What the list shows of it."""
         channels = "?" if self.channels is None else _short(self.channels)
         context = "?" if self.context is None else f"{self.context:,}"
-        where = str(self.weights) if self.weights else _NOT_FOUND if self.kind == "shipped" else "known to its package"
-        return self.name, self.kind, channels, context, where, self.licence or "?"
+        return self.name, self.kind, channels, context, _where(self.name, self.weights), self.licence or "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Description:
     info
         What the loaded model says of itself; None where its weights are not found.
     facts
-        What is known without weights; None for a plug-in.
+        What is known without weights; None for a plug-in, or where the weights decide.
     weights
         Where they were found, or were said to be; None where they were not found, or a plug-in knows.
     """
@@ -94,8 +93,7 @@ class Description:
                 ("weights from", self.facts.source),
                 ("cite", self.facts.citation),
             ]
-        if self.weights is not None or self.info is None:
-            lines.append(("weights in", _NOT_FOUND if self.weights is None else str(self.weights)))
+        lines.append(("weights in", _where(self.name, self.weights)))
         if self.info is not None:
             lines.append(("fingerprint", self.info.weights_fingerprint))
         width = max(len(title) for title, _ in lines)
@@ -146,6 +144,15 @@ def _listed(name: str) -> ListedModel:
         licence=facts.licence if facts else None,
         weights=found_weights(name) if shipped else None,
     )
+
+
+def _where(name: str, weights: Path | None) -> str:
+    """Where the weights are, in words."""
+    if weights is not None:
+        return str(weights)
+    if name not in shipped_names():
+        return _ELSEWHERE
+    return _NOT_FOUND if name in FACTS else _GIVEN
 
 
 def _short(channels: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from meta_spliceai.download.remote import PATIENCE, Patience, RemoteFile
-from meta_spliceai.download.transfer import KILO, PART, content_length, open_url, reason_of, transfer
+from meta_spliceai.download.transfer import KILO, PART, WORTH_ANOTHER_TRY, content_length, open_url, reason_of, transfer
 from meta_spliceai.errors import DiskFullError, DownloadError
 from meta_spliceai.store import atomic
 from meta_spliceai.store.folder import locked
@@ -85,11 +85,7 @@ def fetch_files(
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, _LOCK):
         wanted = missing_files(files, folder)
-        total = _check_room(wanted, folder, patience)
-        replaced = {}
-        with track(label, total / KILO, "kB") as tracker:
-            for file in wanted:
-                replaced[file.name] = transfer(file, folder, tracker, patience)
+        replaced = _fetched(wanted, folder, label, patience) if wanted else {}
     return [
         FetchedFile(
             path=folder / file.name,
@@ -99,6 +95,13 @@ def fetch_files(
         )
         for file in files
     ]
+
+
+def _fetched(wanted: Sequence[RemoteFile], folder: Path, label: str, patience: Patience) -> dict[str, Path | None]:
+    """Fetch all; by name, where a file that was there went."""
+    total = _check_room(wanted, folder, patience)
+    with track(label, total / KILO, "kB") as tracker:
+        return {file.name: transfer(file, folder, tracker, patience) for file in wanted}
 
 
 def fetch_text(url: str, *, patience: Patience = PATIENCE) -> str:
@@ -120,7 +123,7 @@ def fetch_text(url: str, *, patience: Patience = PATIENCE) -> str:
         except urllib.error.HTTPError as error:
             error.close()
             reason = reason_of(error)
-            if error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            if error.code not in WORTH_ANOTHER_TRY:
                 break
         except (OSError, http.client.HTTPException) as error:
             reason = reason_of(error)

@@ -34,7 +34,8 @@ KILO = 1000
 _NOTE = ".part.json"
 _BLOCK = 1 << 16
 _SCHEMES = ("http", "https")
-_WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
+WORTH_ANOTHER_TRY = {408, 425, 429, 500, 502, 503, 504}
+"""Statuses that may be others in a moment."""
 _RANGE_REFUSED = 416
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
@@ -113,6 +114,8 @@ def transfer(file: RemoteFile, folder: Path, tracker: Tracker, patience: Patienc
 
 
 class _Transfer:
+    """The state of one transfer is what lies on the disk; see the module's text."""
+
     def __init__(self, file: RemoteFile, folder: Path, tracker: Tracker, patience: Patience) -> None:
         self._file = file
         self._path = folder / file.name
@@ -122,6 +125,7 @@ class _Transfer:
         self._patience = patience
 
     def run(self) -> Path | None:
+        """Fetch the file; see `transfer`."""
         self._tracker.advance(self._held / KILO)
         failures = []
         for url in self._file.urls:
@@ -210,21 +214,20 @@ class _Transfer:
                 return
             self._start_over()
             raise _BrokenOffError("the server has fewer bytes than are here already") from error
-        if error.code in _WORTH_ANOTHER_TRY:
+        if error.code in WORTH_ANOTHER_TRY:
             raise _BrokenOffError(reason_of(error), _retry_after(error.headers)) from error
         raise _OutOfReachError(reason_of(error)) from error
 
     def _receive(self, url: str, response: Any) -> None:
-        if response.status == http.HTTPStatus.PARTIAL_CONTENT:
-            start, total = _content_range(response.headers)
-            if start != self._held:
-                self._start_over()
-                raise _BrokenOffError(f"the server gives bytes from {start} on, which were not asked for")
-        else:
-            self._start_over()
-            total = content_length(response.headers)
+        is_partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        start, total = _content_range(response.headers) if is_partial else (0, content_length(response.headers))
         if self._file.bytes is not None and total not in (None, self._file.bytes):
+            # said before anything is thrown away: the answer may be a login page of the network
             raise _OutOfReachError(f"the server announces {total:,} bytes, the file has {self._file.bytes:,}")
+        if start != self._held:
+            self._start_over()
+            if is_partial:
+                raise _BrokenOffError(f"the server gives bytes from {start} on, which were not asked for")
         self._write_note(url, response.headers)
         self._append(response)
         wanted = self._file.bytes if total is None else total
