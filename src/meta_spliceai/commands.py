@@ -14,6 +14,7 @@ from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.pipeline import demo, run
 from meta_spliceai.predict.run import predict
 from meta_spliceai.reference.fetch import fetch_reference as reference_fetch
+from meta_spliceai.reference.from_reference import derive as reference_derive
 from meta_spliceai.reference.prepare import prepare as reference_prepare
 from meta_spliceai.reference.registry import audit_references as reference_audit
 from meta_spliceai.reference.registry import list_references as reference_list
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "predict",
     "reference_audit",
+    "reference_derive",
     "reference_fetch",
     "reference_list",
     "reference_prepare",

@@ -27,6 +27,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("run", "run"),
     ("reference fetch", "reference_fetch"),
     ("reference prepare", "reference_prepare"),
+    ("reference derive", "reference_derive"),
     ("reference list", "reference_list"),
     ("reference use", "reference_use"),
     ("reference audit", "reference_audit"),

@@ -6,6 +6,7 @@ motifs     the bases at splice sites
 derive     genes, transcripts, exons, splice sites, overlaps
 prepare    files -> a reference folder
 load       reading it
+from_reference  another annotation on a prepared genome
 genes      which genes did the user mean?
 archives   where Ensembl, GENCODE and RefSeq keep what
 fetch      bringing it here
