@@ -85,7 +85,8 @@ def test_a_damaged_folder_is_left_out_with_a_warning(data: Path, caplog: pytest.
 def test_the_one_in_use_is_chosen_by_name_and_stays_chosen(data: Path) -> None:
     with pytest.raises(InputError, match="none is in use among ensembl, gencode/v46"):
         resolve_reference(data_root=data)
-    assert use_reference("gencode/v46/", data_root=data).in_use
+    used = use_reference("gencode/v46/", data_root=data)
+    assert used.summary() == f"{data / 'gencode' / 'v46'} (tiny2) is in use"
     assert resolve_reference(data_root=data) == data / "gencode/v46"
     assert "* gencode/v46" in list_references(data_root=data).summary()
     use_reference("ensembl", data_root=data)

@@ -47,6 +47,10 @@ class ListedReference:
     complete: bool
     in_use: bool
 
+    def summary(self) -> str:
+        """What it is, and whether it is used where none is named."""
+        return f"{self.path} ({self.build}){' is in use' if self.in_use else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class ReferenceList:
