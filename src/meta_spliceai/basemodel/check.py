@@ -182,9 +182,11 @@ def _difference(scores: Scores, channel: str, expected: ScoreArray) -> float:
 
 
 def _positions_per_second(model: BaseModel) -> float:
-    bases = _PIECES[0] if _seconds(model, _PIECES[0]) >= _NO_TIME else _PIECES[1]
+    bases, longer = _PIECES
+    if _seconds(model, bases) < _NO_TIME:
+        bases = longer
+        _seconds(model, bases)
     codes = _random_codes(model, bases)
-    model.score(codes)  # an engine compiles for a length when it first meets it
     pieces, start = 0, time.perf_counter()
     while pieces == 0 or time.perf_counter() - start < MEASURED_SECONDS:
         model.score(codes)
@@ -193,6 +195,7 @@ def _positions_per_second(model: BaseModel) -> float:
 
 
 def _seconds(model: BaseModel, bases: int) -> float:
+    """Seconds to score a piece, once the engine has met its length, for which it may have to compile."""
     codes = _random_codes(model, bases)
     model.score(codes)
     start = time.perf_counter()
