@@ -4,6 +4,10 @@ Each command of the command line is the function of the same name here (a space 
 options: `meta-spliceai basepass run --reference DIR` is `commands.basepass_run(reference=DIR)`.
 """
 
+from meta_spliceai.basemodel.check import check_model as basemodel_check
+from meta_spliceai.basemodel.describe import describe_model as basemodel_describe
+from meta_spliceai.basemodel.describe import list_models as basemodel_list
+from meta_spliceai.basemodel.fetch import fetch_weights as basemodel_fetch
 from meta_spliceai.basepass.remake import positions as basepass_positions
 from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
@@ -11,11 +15,20 @@ from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.pipeline import demo, run
 from meta_spliceai.predict.run import predict
+from meta_spliceai.reference.fetch import fetch_reference as reference_fetch
+from meta_spliceai.reference.from_reference import derive as reference_derive
 from meta_spliceai.reference.prepare import prepare as reference_prepare
+from meta_spliceai.reference.registry import audit_references as reference_audit
+from meta_spliceai.reference.registry import list_references as reference_list
+from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
 __all__ = [
+    "basemodel_check",
+    "basemodel_describe",
+    "basemodel_fetch",
+    "basemodel_list",
     "basepass_positions",
     "basepass_run",
     "basepass_status",
@@ -23,7 +36,12 @@ __all__ = [
     "demo",
     "evaluate",
     "predict",
+    "reference_audit",
+    "reference_derive",
+    "reference_fetch",
+    "reference_list",
     "reference_prepare",
+    "reference_use",
     "report",
     "run",
     "train",

@@ -9,6 +9,7 @@
     │   ├── PlanMismatchError   the folder holds a run made with other parameters or inputs
     │   ├── BusyError        another process is writing to the folder
     │   └── DiskFullError    the file system refused more bytes
+    ├── DownloadError        a file could not be fetched whole from its server
     ├── ModelError           a base model or a meta-model cannot be loaded or does not fit the data
     └── LeakageError         a feature knows more than it may
 
@@ -71,6 +72,10 @@ class BusyError(StoreError):
 
 class DiskFullError(StoreError):
     """The file system refused more bytes (no space, quota or file size limit)."""
+
+
+class DownloadError(MetaSpliceAIError):
+    """A file could not be fetched: no network, not on its server, broken off for good, or not the file that was promised."""
 
 
 class ModelError(MetaSpliceAIError):

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from meta_spliceai.basemodel.check import read_known_answer
 from meta_spliceai.basemodel.network import ACCEPTOR, DONOR
 from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine
 from meta_spliceai.basemodel.protocol import BaseModel
@@ -20,9 +21,17 @@ from meta_spliceai.genome.sequences import encode
 from tests.oracles.basemodel_oracles import keras_spliceai_probabilities
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "spliceai_stretches.json.gz"
-STRETCHES: dict[str, dict[str, Any]] = {
-    stretch["name"]: stretch for stretch in json.loads(gzip.decompress(GOLDEN.read_bytes()))["stretches"]
-}
+
+
+def golden_stretches() -> dict[str, dict[str, Any]]:
+    """The stretches by name; the one without a sequence is the known answer that the package itself holds."""
+    answer = read_known_answer("spliceai")
+    held = {"sequence": answer.sequence, **answer.channels}
+    stretches = json.loads(gzip.decompress(GOLDEN.read_bytes()))["stretches"]
+    return {stretch["name"]: held | stretch for stretch in stretches}
+
+
+STRETCHES = golden_stretches()
 
 
 def write_weights(file: Path, **arrays: np.ndarray) -> None:

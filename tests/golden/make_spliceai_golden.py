@@ -1,5 +1,8 @@
 """Make `spliceai_stretches.json.gz`: what the original Keras models give on four short stretches of the example.
 
+The sequence and scores of one of them are the known answer that `basemodel check` compares with; they are kept in the
+package, as `known_answers/spliceai.json.gz`, and not a second time here.
+
 Needs an environment of its own, since the package itself uses neither Keras nor TensorFlow:
 
     python -m venv golden-env
@@ -13,6 +16,7 @@ TensorFlow 2.21.0 brought Keras 3.15.1, which reads the files of Keras 2.0.5 whe
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib.metadata
 import json
 from dataclasses import dataclass
@@ -22,6 +26,8 @@ import keras
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
+KNOWN_ANSWER_FILE = HERE.parents[1] / "src" / "meta_spliceai" / "basemodel" / "known_answers" / "spliceai.json.gz"
+KNOWN_ANSWER = "plus strand"
 FASTA = HERE.parents[1] / "examples" / "chr3_42M" / "genome.fa.gz"
 CHROM = "chr3"
 SCORED = 400
@@ -86,16 +92,35 @@ def shortest(values: np.ndarray) -> list[float]:
     return [float(str(value)) for value in values]
 
 
+def write_compressed(file: Path, content: object) -> None:
+    # Without a time stamp the same values make the same file.
+    file.write_bytes(gzip.compress(json.dumps(content, indent=1).encode(), 9, mtime=0))
+
+
 def main() -> None:
     spliceai = importlib.metadata.distribution("spliceai")
     files = [Path(spliceai.locate_file(f"spliceai/models/spliceai{member}.h5")) for member in range(1, 6)]
     models = [keras.models.load_model(file, compile=False) for file in files]
     contig_sequence = contig(FASTA)
+    software = {package: importlib.metadata.version(package) for package in ("tensorflow-cpu", "keras", "spliceai")}
     stretches = []
     for stretch in STRETCHES:
         sequence = with_context(contig_sequence, stretch)
         members = np.stack([model.predict(one_hot(sequence), verbose=0)[0] for model in models])
         donor, acceptor = members[:, :, DONOR], members[:, :, ACCEPTOR]
+        channels = {
+            "donor": shortest(donor.mean(axis=0)),
+            "acceptor": shortest(acceptor.mean(axis=0)),
+            "spread": shortest((donor + acceptor).std(axis=0)),
+        }
+        if stretch.name == KNOWN_ANSWER:
+            made_by = (
+                f"the original Keras models of spliceai {software['spliceai']}, run by Keras {software['keras']} "
+                f"and TensorFlow {software['tensorflow-cpu']}"
+            )
+            weights = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+            answer = {"made_by": made_by, "weights_fingerprint": weights, "sequence": sequence, "channels": channels}
+            write_compressed(KNOWN_ANSWER_FILE, answer)
         left, right = stretch.exon
         stretches.append(
             {
@@ -108,16 +133,10 @@ def main() -> None:
                 "donor_position": right if stretch.strand == "+" else left,
                 "acceptor_position": left if stretch.strand == "+" else right,
                 "unknown": stretch.unknown,
-                "sequence": sequence,
-                "donor": shortest(donor.mean(axis=0)),
-                "acceptor": shortest(acceptor.mean(axis=0)),
-                "spread": shortest((donor + acceptor).std(axis=0)),
+                **({} if stretch.name == KNOWN_ANSWER else {"sequence": sequence, **channels}),
             }
         )
-    software = {package: importlib.metadata.version(package) for package in ("tensorflow-cpu", "keras", "spliceai")}
-    text = json.dumps({"software": software, "stretches": stretches}, indent=1)
-    # Without a time stamp the same values make the same file.
-    (HERE / "spliceai_stretches.json.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    write_compressed(HERE / "spliceai_stretches.json.gz", {"software": software, "stretches": stretches})
 
 
 if __name__ == "__main__":

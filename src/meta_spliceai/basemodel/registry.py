@@ -34,9 +34,20 @@ def _plugged_in() -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
 
 
+def shipped_names() -> list[str]:
+    """Names of the base models of this package, sorted."""
+    return sorted(_SHIPPED)
+
+
 def base_model_names() -> list[str]:
     """Names that `load_base_model` knows, sorted. A shipped name cannot be taken over by a plug-in."""
     return sorted({*_SHIPPED, *_plugged_in()})
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that `load_base_model` does not know; the `ModelError` lists near ones."""
+    if name not in base_model_names():
+        raise _unknown(name)
 
 
 def load_base_model(name: str, *, weights: Path | None = None, options: EngineOptions = DEFAULT_OPTIONS) -> BaseModel:

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from meta_spliceai.basemodel.catalogue import FACTS
 from meta_spliceai.basemodel.network import N_CHANNELS, Block, Convolution, Network
 from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine
 from meta_spliceai.basemodel.options import DEFAULT_OPTIONS, EngineOptions
@@ -25,9 +26,9 @@ from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.genome.sequences import Codes
 
 NAME = "spliceai"
-LICENCE = "SpliceAI weights: CC BY-NC 4.0, code: PolyForm Strict 1.0.0; non-commercial use only"
+LICENCE = FACTS[NAME].licence
 WEIGHT_FILES = tuple(f"spliceai{member}.h5" for member in range(1, 6))
-TRAINING_CHROMOSOMES = ("2", "4", "6", "8", *(str(number) for number in range(10, 23)), "X", "Y")
+TRAINING_CHROMOSOMES = FACTS[NAME].training_chromosomes
 
 _FILTERS = 32
 _BLOCKS_PER_GROUP = 4
@@ -78,7 +79,7 @@ def load_spliceai(*, weights: Path | None = None, options: EngineOptions = DEFAU
     networks, weights_fingerprint = read_networks(weight_files(weights))
     info = BaseModelInfo(
         name=NAME,
-        training_build="GRCh37",
+        training_build=FACTS[NAME].training_build,
         training_chromosomes=TRAINING_CHROMOSOMES,
         context=networks[0].context,
         weights_fingerprint=weights_fingerprint,

@@ -25,7 +25,16 @@ EXIT_INTERRUPTED = 130
 _COMMANDS: tuple[tuple[str, str], ...] = (
     ("demo", "demo"),
     ("run", "run"),
+    ("reference fetch", "reference_fetch"),
     ("reference prepare", "reference_prepare"),
+    ("reference derive", "reference_derive"),
+    ("reference list", "reference_list"),
+    ("reference use", "reference_use"),
+    ("reference audit", "reference_audit"),
+    ("basemodel list", "basemodel_list"),
+    ("basemodel describe", "basemodel_describe"),
+    ("basemodel fetch", "basemodel_fetch"),
+    ("basemodel check", "basemodel_check"),
     ("basepass run", "basepass_run"),
     ("basepass status", "basepass_status"),
     ("basepass positions", "basepass_positions"),
@@ -38,7 +47,8 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
 """Command words and the name of the function in `meta_spliceai.commands`."""
 
 _GROUP_HELP = {
-    "reference": "Prepare a genome and its annotation.",
+    "reference": "Fetch and prepare a genome and its annotation, and choose among several.",
+    "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
 }
 

@@ -56,6 +56,13 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def put_in_place(aside: Path, path: Path) -> None:
+    """Flush a complete file that lies on the same file system as `path`, and rename it to `path`."""
+    with disk_errors(path):
+        _sync(aside)
+        _replace(aside, path)
+
+
 @contextlib.contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed and renamed to `path`, on an error it is removed.
@@ -70,8 +77,7 @@ def written_aside(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield aside
-            _sync(aside)
-            _replace(aside, path)
+            put_in_place(aside, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)

@@ -185,7 +185,7 @@ class Folder:
         """
         with atomic.disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
+        with locked(path):
             atomic.remove_leftovers(path)
             fresh = Manifest(
                 kind, format_version, plain(dict(parameters)), dict(inputs), software_versions(), {}, False, {}
@@ -297,8 +297,9 @@ def file_is_whole(folder: Path, file: FileEntry, *, verify: bool = False) -> boo
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = filelock.FileLock(path / _LOCK)
+def locked(path: Path, name: str = _LOCK) -> Iterator[None]:
+    """Hold the lock file `name` in a folder; `BusyError` where another process holds it."""
+    lock = filelock.FileLock(path / name)
     with atomic.disk_errors(path):
         try:
             lock.acquire(timeout=0)
