@@ -14,6 +14,7 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.pipeline import demo, run
+from meta_spliceai.predict.base import evaluate_base as basepass_evaluate
 from meta_spliceai.predict.run import predict
 from meta_spliceai.reference.fetch import fetch_reference as reference_fetch
 from meta_spliceai.reference.from_reference import derive as reference_derive
@@ -29,6 +30,7 @@ __all__ = [
     "basemodel_describe",
     "basemodel_fetch",
     "basemodel_list",
+    "basepass_evaluate",
     "basepass_positions",
     "basepass_run",
     "basepass_status",

@@ -113,6 +113,11 @@ class Artifacts:
         return [self.base_model, *self.further_base_models]
 
     @property
+    def training_chromosomes(self) -> list[str]:
+        """Chromosomes that any of the base models was trained on, sorted."""
+        return sorted({chrom for one in self.all_base_models for chrom in one["training_chromosomes"]})
+
+    @property
     def table(self) -> Table:
         """The table of the candidate rows."""
         return analysis_table(self.further_bases, self.position_id_mode)

@@ -38,6 +38,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("basepass run", "basepass_run"),
     ("basepass status", "basepass_status"),
     ("basepass positions", "basepass_positions"),
+    ("basepass evaluate", "basepass_evaluate"),
     ("build", "build"),
     ("train", "train"),
     ("evaluate", "evaluate"),

@@ -128,10 +128,13 @@ def plan_training(
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
     with loaded.open_genome() as genome:
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
-    # a base counts as seen where any base model trained on its contig
-    training_chromosomes = sorted({chrom for one in artifacts.all_base_models for chrom in one["training_chromosomes"]})
     split = plan_split(
-        genes, groups, folds=folds, test_size=test_size, seed=seed, training_chromosomes=training_chromosomes
+        genes,
+        groups,
+        folds=folds,
+        test_size=test_size,
+        seed=seed,
+        training_chromosomes=artifacts.training_chromosomes,
     )
     parameters = {
         "feature_profile": feature_profile,

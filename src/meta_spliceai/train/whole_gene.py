@@ -56,6 +56,8 @@ class Tile:
         Rows of the genes given that lie on them, as dictionaries of `GENE_TABLE`.
     base
         The base model's scores by site type, each of shape (interval.length,).
+    further
+        The scores of each further base model by name, likewise; shared out where it does not tell donors from acceptors.
     mean
         The probability of the mean logit of all base models, likewise; empty where there is one base model.
     corrected
@@ -65,6 +67,7 @@ class Tile:
     interval: Interval
     genes: tuple[Mapping[str, Any], ...]
     base: Mapping[str, Floats]
+    further: Mapping[str, Mapping[str, Floats]]
     mean: Mapping[str, Floats]
     corrected: Mapping[str, Mapping[str, Corrected]]
 
@@ -131,8 +134,12 @@ def score_tiles(
         step = 1 if interval.strand == "+" else -1
         inner = stretch.part(REACH, REACH + interval.length)
         base = {channel: getattr(inner, channel)[::step] for channel in SITE_TYPES}
+        further = {
+            name: {channel: getattr(track, channel)[::step] for channel in SITE_TYPES}
+            for name, track in inner.further.items()
+        }
         mean = {channel: values[::step] for channel, values in _mean_probabilities(inner).items()}
-        yield Tile(interval, rows, base, mean, _Corrector(stretch, interval, rows, ranks).corrected(models))
+        yield Tile(interval, rows, base, further, mean, _Corrector(stretch, interval, rows, ranks).corrected(models))
 
 
 def _mean_probabilities(stretch: Stretch) -> dict[str, Floats]:

@@ -1,0 +1,75 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from meta_spliceai.basemodel import registry
+from meta_spliceai.basepass.artifacts import open_artifacts
+from meta_spliceai.basepass.run import run
+from meta_spliceai.build.run import build
+from meta_spliceai.errors import GeneError
+from meta_spliceai.predict.base import evaluate_base
+from meta_spliceai.predict.run import predict
+from meta_spliceai.train.run import train
+from tests.basepass.conftest import TOYS
+from tests.oracles.evaluation_oracles import average_precision
+from tests.toys.tiny_genome import GENES
+from tests.train.conftest import FOLDS, RECIPE, scored
+
+__all__ = ["scored"]
+
+
+@pytest.fixture(scope="module")
+def passed(scored, tmp_path_factory):
+    """Three toy base models over the tiny genome."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, model in TOYS.items():
+            patch.setitem(registry._SHIPPED, name, lambda model=model, **_: model())
+        folder = tmp_path_factory.mktemp("bases") / "toy_eval"
+        run(reference=scored.reference, base=list(TOYS), eval_dir=folder)
+    return folder
+
+
+def test_every_base_model_and_their_mean_are_measured_on_every_base_once(scored, passed, tmp_path):
+    found = evaluate_base(reference=scored.reference, eval_dir=passed, out_dir=tmp_path, draws=20)
+    assert [arm["name"] for arm in found.evaluation.about["arms"]] == ["base", "toysites", "second", "base_mean"]
+    table = pl.read_parquet(tmp_path / "predictions" / "part_00001.parquet")
+    assert not table.select("chrom", "strand", "position").is_duplicated().any()
+    measured = found.evaluation.arms.filter(pl.col("splice_type") == "donor")
+    for arm, value in measured.select("arm", "average_precision").iter_rows():
+        truth, scores = table["is_donor"].to_numpy(), table[f"{arm}_donor"].to_numpy()
+        some = np.flatnonzero(truth | (scores > np.quantile(scores, 0.98)))
+        assert average_precision(scores[some].tolist(), truth[some].tolist()) == pytest.approx(value, abs=1e-3)
+    summary = found.summary()
+    assert "mean of base models" in summary
+    assert "95 % intervals over" in summary
+
+
+def test_scores_of_arms_are_the_stored_ones(scored, passed, tmp_path):
+    evaluate_base(reference=scored.reference, eval_dir=passed, out_dir=tmp_path, draws=20)
+    table = pl.read_parquet(tmp_path / "predictions" / "part_00001.parquet")
+    second = open_artifacts(passed.parent / "second_eval")
+    here = table.filter((pl.col("chrom") == "chrT2") & (pl.col("strand") == "-")).sort("position").slice(100, 500)
+    start, end = here["position"][0] - 1, here["position"][-1]
+    stored = second.scores("chrT2", "-", start, end).donor
+    at = here["position"].to_numpy() - 1 - start
+    np.testing.assert_array_equal(here["second_donor"].to_numpy(), stored[at])
+
+
+def test_one_gene_alone_cannot_be_divided(scored, passed, tmp_path):
+    with pytest.raises(GeneError, match="gene groups"):
+        evaluate_base(reference=scored.reference, eval_dir=passed, out_dir=tmp_path, genes=[GENES[0].gene_id], draws=20)
+
+
+def test_a_meta_model_learns_from_several_base_models_and_predicts_with_the_same(scored, passed, tmp_path):
+    options = {"reference": scored.reference, "eval_dir": passed}
+    dataset = tmp_path / "dataset"
+    build(**options, output_dir=dataset, kmer_sizes=(1,))
+    out = tmp_path / "model_run"
+    train(**options, dataset=dataset, out_dir=out, folds=FOLDS, recipe=RECIPE, threads=2)
+    manifest = pl.read_csv(out / "feature_manifest.csv")
+    assert {"second_donor_logit", "toysites_usage_donor_logit", "mean_donor_logit"} <= set(manifest["feature"])
+    arms = pl.read_parquet(out / "predictions" / "part_00001.parquet").columns
+    assert "base_mean_donor" in arms
+    made = predict(model=out, **options, out=tmp_path / "predicted", genes=[GENES[1].gene_id])
+    assert made.bases == GENES[1].end - GENES[1].start + 1
+    assert pl.read_parquet(made.table)["meta_donor"].is_finite().all()
