@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +49,36 @@ def contents_of_pass(folder: Path) -> dict[str, str]:
     return found
 
 
+def killed_after(seconds: float, options: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Run into `folder`, killed from outside after so many seconds, then run again."""
+    count = folder.with_suffix(".steps")
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    process = context.Process(target=pass_and_die, args=(options, folder, 0, count))
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
+    killed = process.exitcode == -signal.SIGKILL
+    resumed = in_a_process(pass_and_die, options, folder, 0, count) == 0
+    return {"at": seconds, "killed": killed, "resumed": resumed, "contents": contents_of_pass(folder)}
+
+
+def at_moments(told: dict[str, Any], options: dict[str, Any]) -> list[dict[str, Any]]:
+    """An undisturbed run first, which says how long one takes; then one for each moment, a share of that time."""
+    folder = Path(told["folder"])
+    started = time.monotonic()
+    whole = outcome_of(options, folder / "whole", 0)
+    once = (time.monotonic() - started) / 2  # it runs twice
+    moments = enumerate(told["moments"])
+    return [whole, *(killed_after(share * once, options, folder / f"moment_{n}") for n, share in moments)]
+
+
 def main() -> None:
     told = json.load(sys.stdin)
     options = {**told["options"], "reference": Path(told["reference"])}
+    if "moments" in told:
+        json.dump(at_moments(told, options), sys.stdout)
+        return
     json.dump([outcome_of(options, Path(told["folder"]) / f"killed_{at}", at) for at in told["points"]], sys.stdout)
 
 

@@ -222,12 +222,12 @@ def test_two_passes_on_one_folder_do_not_mix(reference, tmp_path):
         run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW)
 
 
-def _killed(reference: Path, folder: Path, points: list[int]) -> list[dict]:
+def _killed(reference: Path, folder: Path, **when: list) -> list[dict]:
     told = {
         "reference": str(reference),
         "options": {"genes": FEW, "chunk_size": 4, "tn_rate": 0.1},
         "folder": str(folder),
-        "points": points,
+        **when,
     }
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("kill_driver.py"))],
@@ -240,9 +240,18 @@ def _killed(reference: Path, folder: Path, points: list[int]) -> list[dict]:
 
 
 def test_killed_at_every_write_and_resumed_it_leaves_the_same_bytes(reference, tmp_path):
-    [whole] = _killed(reference, tmp_path, [0])
+    [whole] = _killed(reference, tmp_path, points=[0])
     assert whole["steps"] > 20
-    for outcome in _killed(reference, tmp_path, list(range(1, whole["steps"] + 1))):
+    for outcome in _killed(reference, tmp_path, points=list(range(1, whole["steps"] + 1))):
         assert outcome["killed"]
         assert outcome["resumed"]
         assert outcome["contents"] == whole["contents"], f"after a death at step {outcome['at']}"
+
+
+def test_killed_at_fifty_random_moments_and_resumed_it_leaves_the_same_bytes(reference, tmp_path):
+    moments = np.random.default_rng(50).uniform(0.02, 0.98, 50).tolist()
+    whole, *outcomes = _killed(reference, tmp_path, moments=moments)
+    assert sum(outcome["killed"] for outcome in outcomes) > 25, "most of them die before they are done"
+    for outcome in outcomes:
+        assert outcome["resumed"]
+        assert outcome["contents"] == whole["contents"], f"after a death at {outcome['at']:.3f} s"

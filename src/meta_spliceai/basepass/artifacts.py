@@ -51,6 +51,11 @@ class Artifacts:
         self._files: dict[str, ScoreFile] = {}
 
     @property
+    def manifest(self) -> Manifest:
+        """What the folder says about itself."""
+        return self._manifest
+
+    @property
     def base_model(self) -> Mapping[str, Any]:
         """What the base model says about itself: name, training_build, training_chromosomes, context, …"""
         described: Mapping[str, Any] = self._manifest.parameters["base_model"]
@@ -154,6 +159,16 @@ class Artifacts:
         """Ids of the genes that have positions."""
         return set(self._chunk_of_gene)
 
+    def require(self, gene_ids: Sequence[str]) -> None:
+        """Raise a `GeneError` that names the genes without positions."""
+        missing = [gene_id for gene_id in gene_ids if gene_id not in self._chunk_of_gene]
+        if missing:
+            raise GeneError(
+                expected=f"artifacts of {len(gene_ids)} genes in {self.path}",
+                found=f"none for {first_few(missing)}",
+                action="run `meta-spliceai basepass run` for these genes first; what is there is kept",
+            )
+
     def candidates(self, gene_ids: Sequence[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The candidate rows of genes, as `table`, in reference order; only their chunks are opened.
 
@@ -164,13 +179,7 @@ class Artifacts:
         GeneError
             Genes without artifacts.
         """
-        missing = [gene_id for gene_id in gene_ids if gene_id not in self._chunk_of_gene]
-        if missing:
-            raise GeneError(
-                expected=f"artifacts of {len(gene_ids)} genes in {self.path}",
-                found=f"none for {first_few(missing)}",
-                action="run `meta-spliceai basepass run` for these genes first; what is there is kept",
-            )
+        self.require(gene_ids)
         wanted = {self._chunk_of_gene[gene_id] for gene_id in gene_ids}
         frames = [
             read_rows(self._analysis_file(name), self.table, "gene_id", gene_ids, columns)

@@ -28,7 +28,8 @@ from meta_spliceai.basepass.plan import (
 from meta_spliceai.basepass.position_chunks import make_positions
 from meta_spliceai.basepass.request import check_position_options
 from meta_spliceai.errors import GeneError, InputError, first_few
-from meta_spliceai.reference.load import Reference, gene_body, load
+from meta_spliceai.reference.load import Reference, gene_body
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import PositionIdMode
 from meta_spliceai.store.atomic import remove_leftovers
@@ -70,7 +71,7 @@ class PositionsResult:
 
 def positions(
     *,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     base: Sequence[str] | None = None,
     threshold: float | None = None,
@@ -90,7 +91,7 @@ def positions(
     Parameters
     ----------
     reference
-        Folder made by `reference prepare`.
+        Folder made by `reference prepare`; default: the one that `reference audit` finds.
     eval_dir
         Folder of the first base model's artifacts; default `<reference>/<base>_eval`.
     base
@@ -121,8 +122,8 @@ def positions(
     GeneError
         No gene is scored.
     """
-    loaded = load(reference)
-    folder = eval_dir or reference / f"{(base or ('spliceai',))[0]}_eval"
+    loaded = load_reference(reference)
+    folder = eval_dir or loaded.path / f"{(base or ('spliceai',))[0]}_eval"
     held = read_manifest(folder / META_MODELS, KIND, FORMAT_VERSION)
     first = open_artifacts(folder)
     others = _further(folder, first, held, base)

@@ -30,7 +30,8 @@ from meta_spliceai.basepass.plan import (
 )
 from meta_spliceai.errors import InputError, first_few
 from meta_spliceai.reference.genes import choose_genes
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.features import REACH
 from meta_spliceai.schema.tables import POSITION_ID_MODES, PositionIdMode
 from meta_spliceai.store.fingerprint import plain
@@ -133,7 +134,7 @@ def score_folder(request: PassRequest, model: BaseModel, eval_dir: Path) -> Scor
 
 
 def plan_request(
-    reference: Path,
+    reference: Path | None,
     eval_dir: Path | None,
     first_base: str,
     *,
@@ -154,7 +155,7 @@ def plan_request(
     InputError, GeneError
         Unknown genes, contigs, types or chunks; or genes named beside `every_gene`.
     """
-    loaded = load(reference)
+    loaded = load_reference(reference)
     chosen = any(option is not None for option in (genes, gene_ids_file, chromosomes, gene_types))
     if every_gene and (genes is not None or gene_ids_file is not None):
         raise InputError("--all, or a list of genes", "both", "leave one of them out")
@@ -166,7 +167,7 @@ def plan_request(
         chromosomes=chromosomes,
         gene_types=gene_types,
     )
-    folder = eval_dir or reference / f"{first_base}_eval"
+    folder = eval_dir or loaded.path / f"{first_base}_eval"
     held = genes_with(held_manifest(folder / META_MODELS), SCORES)
     only_redone = bool(redo) and not chosen and not every_gene
     if only_redone and held:

@@ -60,7 +60,7 @@ class BasePassResult:
 
 def run(
     *,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     base: Sequence[str] = ("spliceai",),
     weights: Path | None = None,
@@ -98,7 +98,7 @@ def run(
     Parameters
     ----------
     reference
-        Folder made by `reference prepare`.
+        Folder made by `reference prepare`; default: the one that `reference audit` finds.
     eval_dir
         Where the artifacts go; default `<reference>/<base>_eval`.
     base

@@ -26,7 +26,8 @@ from meta_spliceai.basepass.plan import (
 )
 from meta_spliceai.errors import first_few
 from meta_spliceai.reference.genes import choose_genes
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.store.folder import Manifest, file_is_whole, read_manifest
 
 State = Literal["done", "partly", "missing", "stale", "damaged"]
@@ -106,7 +107,7 @@ class BasePassStatus:
 
 def status(
     *,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     base: str = "spliceai",
     genes: Sequence[str] | None = None,
@@ -121,7 +122,7 @@ def status(
     Parameters
     ----------
     reference
-        Folder made by `reference prepare`.
+        Folder made by `reference prepare`; default: the one that `reference audit` finds.
     eval_dir
         Folder of the artifacts; default `<reference>/<base>_eval`.
     base
@@ -144,8 +145,8 @@ def status(
     StoreError
         There is no base pass in the folder.
     """
-    loaded = load(reference)
-    folder = eval_dir or reference / f"{base}_eval"
+    loaded = load_reference(reference)
+    folder = eval_dir or loaded.path / f"{base}_eval"
     manifest = read_manifest(folder / META_MODELS, KIND, FORMAT_VERSION)
     wanted = choose_genes(
         loaded,

@@ -19,7 +19,8 @@ from meta_spliceai.evaluate.predictions import DESCRIPTION
 from meta_spliceai.evaluate.run import EvaluationResult, evaluate
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.genes import choose_genes
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
 from meta_spliceai.store.atomic import write_json
 from meta_spliceai.store.fingerprint import plain
@@ -66,7 +67,7 @@ class BaseEvaluation:
 
 def evaluate_base(
     *,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     genes: Sequence[str] | None = None,
     gene_ids_file: Path | None = None,
@@ -84,7 +85,7 @@ def evaluate_base(
     Parameters
     ----------
     reference
-        A prepared reference.
+        A prepared reference; default: the one that `reference audit` finds.
     eval_dir
         A base pass over the genes; default: the only one in the reference folder.
     genes
@@ -109,7 +110,7 @@ def evaluate_base(
     GeneError
         Unknown genes, genes without artifacts, or too few gene groups.
     """
-    loaded = load(reference)
+    loaded = load_reference(reference)
     artifacts = artifacts_of(loaded, eval_dir)
     chosen = choose_genes(
         loaded,

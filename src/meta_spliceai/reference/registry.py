@@ -9,7 +9,7 @@ from pathlib import Path
 
 from meta_spliceai.errors import InputError, StoreError, first_few
 from meta_spliceai.reference.data_root import DataRoot, find_data_root
-from meta_spliceai.reference.load import FORMAT_VERSION, KIND
+from meta_spliceai.reference.load import FORMAT_VERSION, KIND, Reference, load
 from meta_spliceai.store import atomic
 from meta_spliceai.store.folder import MANIFEST, read_manifest
 
@@ -97,6 +97,19 @@ class ReferenceAudit:
         lines += ["", ReferenceList(self.root.path, self.references).summary(), ""]
         lines.append(f"reference: {self.chosen or 'none'} ({self.reason})")
         return "\n".join(lines)
+
+
+def load_reference(path: Path | None = None) -> Reference:
+    """Load the reference in a folder, or the one in use where none is named.
+
+    Raises
+    ------
+    InputError
+        None is named and none is in use.
+    StoreError
+        It is not finished, or damaged.
+    """
+    return load(resolve_reference() if path is None else path)
 
 
 def list_references(*, data_root: Path | None = None) -> ReferenceList:
