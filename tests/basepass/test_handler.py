@@ -46,3 +46,14 @@ def test_unknown_genes_and_empty_folders_are_named(passed, tmp_path):
         MetaModelDataHandler(passed).load_splice_positions(["NOSUCH"])
     with pytest.raises(StoreError, match="base pass folder"):
         MetaModelDataHandler(tmp_path)
+
+
+def test_tables_of_another_implementation_are_refused_with_the_reason(tmp_path):
+    folder = tmp_path / "meta_models"
+    folder.mkdir()
+    path = folder / "splice_positions_enhanced_22_chunk_1_500.tsv"
+    path.write_text("gene_id\tposition\tpredicted_position\ttrue_position\nENSG01\t12\t12\t12\n")
+    with pytest.raises(
+        StoreError, match="(?s)1 tables without one.*count from the gene's start.*another implementation"
+    ):
+        open_artifacts(tmp_path)

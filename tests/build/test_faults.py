@@ -238,12 +238,12 @@ def test_genes_without_artifacts_are_listed_with_the_command_that_makes_them(pas
     some = pass_over(passed.reference.parent, eval_dir=tmp_path / "some", genes=["START"])
     assert open_artifacts(some.eval_dir).genes == {"TG01.1"}
     with pytest.raises(GeneError, match=r"none for 2 genes: TG09\.1, TG13\.1") as caught:
-        make(some, tmp_path / "d")
+        make(some, tmp_path / "d", run_workflow=False)
     assert f"basepass run --reference {passed.reference} --eval-dir {some.eval_dir} --genes TG09.1 TG13.1" in str(
         caught.value
     )
     with pytest.raises(GeneError, match="none for 16 genes"):
-        make(some, tmp_path / "d", gene_ids=None, subset_policy="error_fp", n_genes=1)
+        make(some, tmp_path / "d", gene_ids=None, subset_policy="error_fp", n_genes=1, run_workflow=False)
     assert not (tmp_path / "d").exists()
     assert make(some, tmp_path / "d", gene_ids=None, subset_policy="all").genes == 1
 
@@ -283,7 +283,7 @@ def test_the_only_base_pass_of_a_reference_is_found(passed: Passed, tmp_path: Pa
     reference = tmp_path / "reference"
     shutil.copytree(passed.reference, reference, ignore=shutil.ignore_patterns("*_eval"))
     with pytest.raises(InputError, match=r"one base pass in .*\nfound: none\nwhat to do: run"):
-        build(reference=reference, output_dir=tmp_path / "d", gene_ids=GENES)
+        build(reference=reference, output_dir=tmp_path / "d", gene_ids=GENES, run_workflow=False)
     shutil.copytree(passed.eval_dir, reference / "toy_eval")
     assert build(reference=reference, output_dir=tmp_path / "d", gene_ids=GENES[2:], kmer_sizes=()).genes == 1
     shutil.copytree(passed.eval_dir, reference / "other_eval")

@@ -34,7 +34,7 @@ from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import ANALYSIS_TABLE, PositionIdMode, analysis_table
 from meta_spliceai.store.fingerprint import fingerprint
-from meta_spliceai.store.folder import Manifest, read_manifest
+from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
 from meta_spliceai.store.tables import read_rows
 
 
@@ -283,7 +283,23 @@ def open_artifacts(eval_dir: Path) -> Artifacts:
     Raises
     ------
     StoreError
-        No artifacts there, or damaged ones.
+        No artifacts there, damaged ones, or tables of another implementation.
     """
     path = eval_dir.parent if eval_dir.name == META_MODELS else eval_dir
+    _refuse_foreign_tables(path / META_MODELS)
     return Artifacts(path, read_manifest(path / META_MODELS, KIND, FORMAT_VERSION))
+
+
+def _refuse_foreign_tables(folder: Path) -> None:
+    """Tables with the documented names but no manifest: their positions may count from the gene's start, or be shifted."""
+    tables = [] if (folder / MANIFEST).exists() else sorted(folder.glob("*_chunk_*.tsv*"))
+    if tables:
+        header = tables[0].open(encoding="utf-8", errors="replace").readline().split("\t")
+        relative = "predicted_position" in header
+        raise StoreError(
+            expected=f"artifacts with {MANIFEST} in {folder}",
+            found=f"{len(tables)} tables without one, such as {tables[0].name}"
+            + (", whose positions count from the gene's start" if relative else ""),
+            action="they are of another implementation and hold no dense scores, so nothing can be computed from them: "
+            "run `meta-spliceai basepass run` into another folder",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.batch import BatchPlan
+from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
@@ -69,8 +70,10 @@ def plan_build(
     batch_size: int,
     batch_rows: int,
     kmer_sizes: Sequence[int],
+    run_workflow: bool | None,
+    workflow_options: Mapping[str, Any],
 ) -> BuildPlan:
-    """Choose the genes and cut them into batches.
+    """Choose the genes, run the base pass over those that have no artifacts, and cut them into batches.
 
     Raises
     ------
@@ -84,10 +87,18 @@ def plan_build(
         if value < 1:
             raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
     loaded = load(reference)
-    artifacts = artifacts_of(loaded, eval_dir)
+    folder = _eval_dir(loaded, eval_dir, workflow_options, run_workflow)
+    base_pass = PassOnDemand(loaded, folder, workflow_options, allowed=run_workflow is not False)
+    held = None if run_workflow else base_pass.available
+    available = loaded.genes["gene_id"].to_list() if held is None else held
     choice = select_genes(
-        loaded, request, artifacts.genes, lambda genes, calls: count_errors(artifacts, loaded, genes, calls)
+        loaded,
+        request,
+        available,
+        lambda genes, calls: count_errors(base_pass.complete(genes), loaded, genes, calls),
     )
+    base_pass.complete(choice.gene_ids)
+    artifacts = artifacts_of(loaded, folder)
     check_covered(artifacts, loaded, choice.gene_ids)
     parameters = {
         "subset_policy": choice.policy,
@@ -137,6 +148,18 @@ def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:
     return sizes
 
 
+def _eval_dir(
+    reference: Reference, eval_dir: Path | None, workflow_options: Mapping[str, Any], run_workflow: bool | None
+) -> Path:
+    """The folder of the base pass: the one given, the only one in the reference folder, or the one that will be made."""
+    if eval_dir is not None:
+        return eval_dir.parent if eval_dir.name == META_MODELS else eval_dir
+    if run_workflow is not False and not _base_passes(reference.path):
+        first = str(next(iter(workflow_options.get("base", ("spliceai",)))))
+        return reference.path / f"{first.partition('=')[0]}_eval"
+    return _only_base_pass(reference.path)
+
+
 def artifacts_of(reference: Reference, eval_dir: Path | None) -> Artifacts:
     """The base pass in `eval_dir`, or the only one in the reference folder.
 
@@ -155,10 +178,14 @@ def artifacts_of(reference: Reference, eval_dir: Path | None) -> Artifacts:
     return artifacts
 
 
-def _only_base_pass(reference: Path) -> Path:
+def _base_passes(reference: Path) -> list[Path]:
+    """Folders in a reference that hold positions; those of further base models hold scores only."""
     passes = sorted(path.parent.parent for path in reference.glob(f"*_eval/{META_MODELS}/{MANIFEST}"))
-    # the folders of further base models hold scores only
-    found = [path for path in passes if open_artifacts(path).genes]
+    return [path for path in passes if open_artifacts(path).genes]
+
+
+def _only_base_pass(reference: Path) -> Path:
+    found = _base_passes(reference)
     if len(found) != 1:
         raise InputError(
             expected=f"one base pass in {reference}",

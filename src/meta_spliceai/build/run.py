@@ -10,6 +10,7 @@ from pathlib import Path
 from meta_spliceai.build import master
 from meta_spliceai.build.batch import BatchPlan, make_batch
 from meta_spliceai.build.finish import finish
+from meta_spliceai.build.missing import parsed_workflow_options
 from meta_spliceai.build.plan import BuildPlan, plan_build
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneRequest, Policy
@@ -70,6 +71,8 @@ def build(
     easy_ratio: float = 0.5,
     seed: int = 42,
     workers: int = 1,
+    run_workflow: bool | None = None,
+    workflow_kwargs: str | None = None,
     verify: bool = False,
     overwrite: bool = False,
 ) -> BuildResult:
@@ -118,6 +121,13 @@ def build(
         Seed of that choice and of the random policy.
     workers
         Processes that make batches at the same time.
+    run_workflow
+        Whether the base pass may be run over genes that have no artifacts before anything is built. By default it is,
+        over just those; told to, the policy `all` means all genes of the reference; told not to, the build stops and
+        lists them.
+    workflow_kwargs
+        Options of that base pass, as a JSON object such as '{"threads": 1}'; where artifacts exist, those that they were
+        made with are repeated.
     verify
         Compare the checksums of finished batches, not only their sizes and footers; damaged ones are made again.
     overwrite
@@ -146,6 +156,8 @@ def build(
         batch_size=batch_size,
         batch_rows=batch_rows,
         kmer_sizes=kmer_sizes,
+        run_workflow=run_workflow,
+        workflow_options=parsed_workflow_options(workflow_kwargs),
     )
     for note in plan.choice.notes:
         log.warning("%s", note)

@@ -7,6 +7,7 @@ expected / found / what to do; 2: the options could not be understood; 130: inte
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -74,8 +75,23 @@ def make_app() -> App:
                 groups[group[0]] = App(name=group[0], help=_GROUP_HELP[group[0]], sort_key=place)
                 app.command(groups[group[0]])
             target = groups[group[0]]
-        target.command(getattr(commands, function), name=name, sort_key=place)
+        target.command(_with_negative_flags(getattr(commands, function)), name=name, sort_key=place)
     return app
+
+
+def _with_negative_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with `--no-…` for each flag that knows three answers: yes, no, and not said."""
+    undecided = [name for name, kind in command.__annotations__.items() if kind == "bool | None"]
+    if not undecided:
+        return command
+
+    @functools.wraps(command)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return command(*args, **kwargs)
+
+    flags = {name: Annotated[bool | None, Parameter(negative=f"--no-{name.replace('_', '-')}")] for name in undecided}
+    called.__annotations__ = {**command.__annotations__, **flags}
+    return called
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
