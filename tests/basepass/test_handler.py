@@ -54,6 +54,6 @@ def test_tables_of_another_implementation_are_refused_with_the_reason(tmp_path):
     path = folder / "splice_positions_enhanced_22_chunk_1_500.tsv"
     path.write_text("gene_id\tposition\tpredicted_position\ttrue_position\nENSG01\t12\t12\t12\n")
     with pytest.raises(
-        StoreError, match="(?s)1 tables without one.*count from the gene's start.*another implementation"
+        StoreError, match=r"(?s)1 tables without one.*count from the gene's start.*another implementation"
     ):
         open_artifacts(tmp_path)

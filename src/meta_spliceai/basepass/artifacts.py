@@ -294,8 +294,8 @@ def _refuse_foreign_tables(folder: Path) -> None:
     """Tables with the documented names but no manifest: their positions may count from the gene's start, or be shifted."""
     tables = [] if (folder / MANIFEST).exists() else sorted(folder.glob("*_chunk_*.tsv*"))
     if tables:
-        header = tables[0].open(encoding="utf-8", errors="replace").readline().split("\t")
-        relative = "predicted_position" in header
+        with tables[0].open(encoding="utf-8", errors="replace") as first:
+            relative = "predicted_position" in first.readline().split("\t")
         raise StoreError(
             expected=f"artifacts with {MANIFEST} in {folder}",
             found=f"{len(tables)} tables without one, such as {tables[0].name}"
