@@ -29,6 +29,8 @@ def toy_rows(
         keys=keys.with_columns(chrom=pl.lit("c1"), strand=pl.lit("+"), position=pl.int_range(1, rows + 1)),
         donor_score=donor,
         acceptor_score=donor,
+        donor_start=donor,
+        acceptor_start=donor,
         is_donor=is_donor,
         is_acceptor=is_donor,
         weight=np.where(donor < 0.01, 40.0, 1.0),

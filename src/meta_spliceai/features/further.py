@@ -87,3 +87,8 @@ def mean_logits(stretch: Stretch, index: Indices) -> dict[str, Floats]:
             logits.append(own if usage is None else (own + logit(usage[index])) / 2)
         columns[f"mean_{channel}_logit"] = np.mean(logits, axis=0).astype(np.float32)
     return columns
+
+
+def probability_of_logit(logits: Floats) -> Floats:
+    """1 / (1 + exp(-x)) in float32, shape kept."""
+    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)

@@ -14,7 +14,7 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
-from meta_spliceai.train.arms import RECALIBRATED, Arm
+from meta_spliceai.train.arms import BASE_MEAN, RECALIBRATED, Arm
 from meta_spliceai.train.calibrate import Calibration, fit_calibration, logs_of_margin
 from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
@@ -39,6 +39,12 @@ class Logs:
 
     log_p: Floats
     log_not_p: Floats
+
+
+def _logs(probability: npt.NDArray[np.float32]) -> Logs:
+    wide = probability.astype(np.float64)
+    with np.errstate(divide="ignore"):
+        return Logs(np.log(wide), np.log1p(-wide))
 
 
 class FoldFitter:
@@ -79,7 +85,7 @@ class FoldFitter:
 
     def reaching(self, channel: str) -> BoolArray:
         """Which rows with features reach the gate in a channel, shape (rows with features,)."""
-        return self.rows.score(channel)[self.rows.gated] >= np.float32(self._plan.recipe.gate)
+        return self.rows.start(channel)[self.rows.gated] >= np.float32(self._plan.recipe.gate)
 
     def fit_fold(self, fold: int) -> Iterator[tuple[Arm, str, Correction]]:
         """Fit every arm and channel on the other folds, several at a time, in a fixed order."""
@@ -114,7 +120,7 @@ class FoldFitter:
         at = rows.gated[places]
         examples = Examples(
             features=rows.features[np.ix_(places, rows.columns(self._plan.features_of(arm)))],
-            margin=base_margin(rows.score(channel)[at]),
+            margin=base_margin(rows.start(channel)[at]),
             label=rows.truth(channel)[at],
             weight=rows.weight[at],
             group=self.group[at],
@@ -132,21 +138,21 @@ class FoldFitter:
         """
         found: dict[str, dict[str, Logs]] = {}
         for channel in SITE_TYPES:
-            score = self.rows.score(channel).astype(np.float64)
-            with np.errstate(divide="ignore"):
-                base = Logs(np.log(score), np.log1p(-score))
-            found.setdefault(RECALIBRATED.name, {})[channel] = base
+            found.setdefault(RECALIBRATED.name, {})[channel] = _logs(self.rows.score(channel))
+            start = _logs(self.rows.start(channel))
+            if self._plan.artifacts.further_bases:
+                found.setdefault(BASE_MEAN.name, {})[channel] = start
             for arm in self._plan.arms:
-                found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, base, ensembles)
+                found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, start, ensembles)
         return found
 
-    def _corrected(self, arm: Arm, channel: str, base: Logs, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> Logs:
-        log_p, log_not_p = base.log_p.copy(), base.log_not_p.copy()
+    def _corrected(self, arm: Arm, channel: str, start: Logs, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> Logs:
+        log_p, log_not_p = start.log_p.copy(), start.log_not_p.copy()
         columns = self.rows.columns(self._plan.features_of(arm))
         for fold, by_arm in ensembles.items():
             places = np.flatnonzero(self.reaching(channel) & (self.fold[self.rows.gated] == fold))
             at = self.rows.gated[places]
-            own = base_margin(self.rows.score(channel)[at])
+            own = base_margin(self.rows.start(channel)[at])
             margin = by_arm[arm.name].margin(channel, self.rows.features[np.ix_(places, columns)], own)
             log_p[at], log_not_p[at] = logs_of_margin(margin)
         return Logs(log_p, log_not_p)

@@ -117,7 +117,7 @@ def check_rows(rows: TrainingRows, names: Sequence[str], table: Table) -> None:
     found: dict[str, str] = {}
     for channel in SITE_TYPES:
         row = rows.gated[::step]
-        label, weight, score = rows.truth(channel)[row], rows.weight[row], rows.score(channel)[row]
+        label, weight, score = rows.truth(channel)[row], rows.weight[row], rows.start(channel)[row]
         if label.sum() < FEWEST_POSITIVES or (~label).sum() < FEWEST_POSITIVES:
             continue
         alike = _strata(score, label)

@@ -30,9 +30,11 @@ import pyarrow.parquet as pq
 from meta_spliceai.build.master import MASTER
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import SchemaError, StoreError, first_few
+from meta_spliceai.features.further import probability_of_logit
 from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.column import Table
+from meta_spliceai.schema.features import CHANNELS, FurtherBase, mean_logit_features
 from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
@@ -51,6 +53,7 @@ _LIGHT = (
     "acceptor_score",
     "inclusion_probability",
 )
+_MEANS = tuple(column.name for column in mean_logit_features([FurtherBase("any", CHANNELS)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ class TrainingRows:
         gene_id, chrom, strand, position (1-based) of all n rows.
     donor_score, acceptor_score
         The base model's, shape (n,).
+    donor_start, acceptor_start
+        Where corrections start, shape (n,): the probability of the mean logit of all base models, or the only one's score.
     is_donor, is_acceptor
         The truth, shape (n,).
     weight
@@ -157,6 +162,8 @@ class TrainingRows:
     keys: pl.DataFrame
     donor_score: Floats
     acceptor_score: Floats
+    donor_start: Floats
+    acceptor_start: Floats
     is_donor: BoolArray
     is_acceptor: BoolArray
     weight: npt.NDArray[np.float64]
@@ -167,6 +174,10 @@ class TrainingRows:
     def score(self, channel: str) -> Floats:
         """The base model's score of 'donor' or 'acceptor'."""
         return self.donor_score if channel == "donor" else self.acceptor_score
+
+    def start(self, channel: str) -> Floats:
+        """Where the correction of 'donor' or 'acceptor' starts."""
+        return self.donor_start if channel == "donor" else self.acceptor_start
 
     def truth(self, channel: str) -> BoolArray:
         """Whether a row is a true 'donor' or 'acceptor'."""
@@ -190,7 +201,7 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
     genes
         The dataset's genes: chrom, strand, start, end (1-based, both included).
     gate
-        Rows with a donor or acceptor score of at least this get features.
+        Rows with a donor or acceptor start of at least this get features.
 
     Raises
     ------
@@ -200,10 +211,12 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
         A file cannot be read.
     """
     shared = ["unit_rows"] if "unit_rows" in dataset.table.names else []
-    light = pl.concat([frame for _, _, frame in _frames(dataset, [*_LIGHT, *shared])])
+    means = [name for name in _MEANS if name in dataset.table.names]
+    light = pl.concat([frame for _, _, frame in _frames(dataset, [*_LIGHT, *shared, *means])])
     rows_of_base = light["unit_rows"].to_numpy() if shared else 1
     donor, acceptor = (light[f"{channel}_score"].to_numpy() for channel in ("donor", "acceptor"))
-    passes = np.maximum(donor, acceptor) >= np.float32(gate)
+    starts = [probability_of_logit(light[name].to_numpy()) for name in means] or [donor, acceptor]
+    passes = np.maximum(*starts) >= np.float32(gate)
     matrix = np.empty((int(passes.sum()), len(names)), dtype=np.float32)
     row = filled = 0
     for _, _, frame in _frames(dataset, names):
@@ -215,6 +228,8 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
         keys=light.select("gene_id", "chrom", "strand", "position"),
         donor_score=donor,
         acceptor_score=acceptor,
+        donor_start=starts[0],
+        acceptor_start=starts[1],
         is_donor=light["is_donor"].to_numpy(),
         is_acceptor=light["is_acceptor"].to_numpy(),
         weight=1.0 / light["inclusion_probability"].to_numpy() / genes_at(light, genes) / rows_of_base,

@@ -136,7 +136,7 @@ class MetaModel:
         self.check_base_models(artifacts)
         for tile in score_tiles(genes, artifacts, genome, {KIND: self.ensemble}):
             corrected = tile.corrected[KIND]
-            meta = {c: calibrated(tile.base[c], corrected[c], self.calibration[c]) for c in SITE_TYPES}
+            meta = {c: calibrated(tile.start[c], corrected[c], self.calibration[c]) for c in SITE_TYPES}
             yield ScoredBases(tile.interval, tile.genes, tile.base, meta)
 
     def save(self, folder: Path) -> list[str]:

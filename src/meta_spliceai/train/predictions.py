@@ -128,7 +128,7 @@ def arm_columns(tile: Tile) -> dict[str, Floats]:
         if tile.mean:
             columns[f"{BASE_MEAN.name}_{channel}"] = tile.mean[channel]
         for name, corrected in tile.corrected.items():
-            columns[f"{name}_{channel}"] = uncalibrated(base, corrected[channel])
+            columns[f"{name}_{channel}"] = uncalibrated(tile.start[channel], corrected[channel])
     return columns
 
 

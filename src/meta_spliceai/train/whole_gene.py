@@ -20,7 +20,7 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.features.assemble import GeneView, compute_features, needs_gene
-from meta_spliceai.features.further import mean_logits
+from meta_spliceai.features.further import mean_logits, probability_of_logit
 from meta_spliceai.features.gene import GeneFacts, score_ranks
 from meta_spliceai.features.stretch import Stretch
 from meta_spliceai.formats.fasta import Genome
@@ -61,7 +61,7 @@ class Tile:
     mean
         The probability of the mean logit of all base models, likewise; empty where there is one base model.
     corrected
-        By model name, then site type.
+        By model name, then site type; corrections start from `start`.
     """
 
     interval: Interval
@@ -70,6 +70,11 @@ class Tile:
     further: Mapping[str, Mapping[str, Floats]]
     mean: Mapping[str, Floats]
     corrected: Mapping[str, Mapping[str, Corrected]]
+
+    @property
+    def start(self) -> Mapping[str, Floats]:
+        """Where corrections start: `mean`, or `base` where there is one base model."""
+        return self.mean or self.base
 
 
 def tiles_of(genes: pl.DataFrame, size: int = TILE) -> Iterator[tuple[Interval, pl.DataFrame]]:
@@ -138,8 +143,11 @@ def score_tiles(
             name: {channel: getattr(track, channel)[::step] for channel in SITE_TYPES}
             for name, track in inner.further.items()
         }
-        mean = {channel: values[::step] for channel, values in _mean_probabilities(inner).items()}
-        yield Tile(interval, rows, base, further, mean, _Corrector(stretch, interval, rows, ranks).corrected(models))
+        means = _mean_probabilities(inner)
+        start = means or {channel: getattr(inner, channel) for channel in SITE_TYPES}
+        mean = {channel: values[::step] for channel, values in means.items()}
+        corrected = _Corrector(stretch, interval, rows, ranks, start).corrected(models)
+        yield Tile(interval, rows, base, further, mean, corrected)
 
 
 def _mean_probabilities(stretch: Stretch) -> dict[str, Floats]:
@@ -147,7 +155,7 @@ def _mean_probabilities(stretch: Stretch) -> dict[str, Floats]:
     if not stretch.further:
         return {}
     logits = mean_logits(stretch, np.arange(stretch.length))
-    return {channel: (1 / (1 + np.exp(-logits[f"mean_{channel}_logit"]))).astype(np.float32) for channel in SITE_TYPES}
+    return {channel: probability_of_logit(logits[f"mean_{channel}_logit"]) for channel in SITE_TYPES}
 
 
 class _Ranks:
@@ -176,16 +184,23 @@ class _Ranks:
 class _Corrector:
     """Applies models to the bases of one tile that reach a gate; rows are those bases in the direction of transcription."""
 
-    def __init__(self, stretch: Stretch, interval: Interval, genes: Sequence[Mapping[str, Any]], ranks: _Ranks) -> None:
+    def __init__(
+        self,
+        stretch: Stretch,
+        interval: Interval,
+        genes: Sequence[Mapping[str, Any]],
+        ranks: _Ranks,
+        start: Mapping[str, Floats],
+    ) -> None:
         self._stretch, self._interval, self._genes, self._ranks = stretch, interval, genes, ranks
+        self._start = start
 
     def corrected(self, models: Mapping[str, Ensemble]) -> dict[str, dict[str, Corrected]]:
         """By model name, then site type."""
         if not models:
             return {}
         gate = min(model.gate for model in models.values())
-        inner = self._stretch.part(REACH, REACH + self._interval.length)
-        index = REACH + np.flatnonzero(np.maximum(inner.donor, inner.acceptor) >= np.float32(gate))
+        index = REACH + np.flatnonzero(np.maximum(*self._start.values()) >= np.float32(gate))
         blind = sorted({name for model in models.values() for name in model.features if not needs_gene([name])})
         shared = dict(zip(blind, compute_features(blind, self._stretch, index).T, strict=True))
         return {name: self._by_channel(model, index, shared) for name, model in models.items()}
@@ -195,7 +210,7 @@ class _Corrector:
         views = list(self._views(model, index, self._interval.start + 1 + at, shared))
         found = {}
         for channel in SITE_TYPES:
-            scores = getattr(self._stretch, channel)[index]
+            scores = self._start[channel][index - REACH]
             own = base_margin(scores)
             total, seen = np.zeros(index.size), np.zeros(index.size)
             for rows, matrix in views:
