@@ -255,3 +255,12 @@ def test_killed_at_fifty_random_moments_and_resumed_it_leaves_the_same_bytes(ref
     for outcome in outcomes:
         assert outcome["resumed"]
         assert outcome["contents"] == whole["contents"], f"after a death at {outcome['at']:.3f} s"
+
+
+def test_without_a_reference_the_one_in_use_is_taken(reference, tmp_path, monkeypatch):
+    monkeypatch.setenv("META_SPLICEAI_DATA", str(reference.parent))
+    done = run(base=["toy"], genes=FEW, eval_dir=tmp_path / "toy_eval")
+    assert open_artifacts(done.eval_dir).reference_fingerprint == load(reference).fingerprint
+    monkeypatch.setenv("META_SPLICEAI_DATA", str(tmp_path / "nothing"))
+    with pytest.raises(InputError, match="a finished reference in"):
+        run(base=["toy"], genes=FEW, eval_dir=tmp_path / "other_eval")

@@ -16,7 +16,8 @@ from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.fingerprint import plain
@@ -64,7 +65,7 @@ def plan_build(
     request: GeneRequest,
     rule: TrimRule,
     *,
-    reference: Path,
+    reference: Path | None,
     eval_dir: Path | None,
     output_dir: Path,
     batch_size: int,
@@ -86,7 +87,7 @@ def plan_build(
     for option, value in (("--batch-size", batch_size), ("--batch-rows", batch_rows)):
         if value < 1:
             raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
-    loaded = load(reference)
+    loaded = load_reference(reference)
     folder = _eval_dir(loaded, eval_dir, workflow_options, run_workflow)
     base_pass = PassOnDemand(loaded, folder, workflow_options, allowed=run_workflow is not False)
     held = None if run_workflow else base_pass.available

@@ -53,7 +53,7 @@ class BuildResult:
 
 def build(
     *,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     output_dir: Path,
     n_genes: int = 20_000,
@@ -84,7 +84,7 @@ def build(
     Parameters
     ----------
     reference
-        Folder made by `reference prepare`.
+        Folder made by `reference prepare`; default: the one that `reference audit` finds.
     eval_dir
         Folder of the base pass; default: the only one in the reference folder.
     output_dir

@@ -22,7 +22,8 @@ from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.genes import choose_genes
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.tables import GENE_TABLE, PREDICTION_TABLE_KEYS
 from meta_spliceai.store.atomic import write_bytes
@@ -106,7 +107,7 @@ class PredictResult:
 def predict(
     *,
     model: Path,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     genes: Sequence[str] | None = None,
     gene_ids_file: Path | None = None,
@@ -125,7 +126,7 @@ def predict(
     model
         Folder of the meta-model, or of the training run that made it.
     reference
-        A prepared reference.
+        A prepared reference; default: the one that `reference audit` finds.
     eval_dir
         A base pass over the genes with the model's own base model; default: the only one in the reference folder.
     genes
@@ -153,7 +154,7 @@ def predict(
     if not 0 < threshold <= 1:
         raise InputError("--threshold above 0 and at most 1", f"{threshold}", "give a probability; 0.5 is usual")
     loaded_model = MetaModel.load(model)
-    loaded = load(reference)
+    loaded = load_reference(reference)
     artifacts = artifacts_of(loaded, eval_dir)
     loaded_model.check_base_models(artifacts)
     chosen = _chosen(loaded, artifacts, genes, gene_ids_file, gene_col)

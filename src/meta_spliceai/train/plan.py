@@ -14,7 +14,8 @@ from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError
 from meta_spliceai.features.profile import Profile, admitted_features
-from meta_spliceai.reference.load import Reference, load
+from meta_spliceai.reference.load import Reference
+from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
 from meta_spliceai.train.groups import Similarity, gene_groups
@@ -95,7 +96,7 @@ class TrainPlan:
 def plan_training(
     *,
     dataset: Path,
-    reference: Path,
+    reference: Path | None,
     eval_dir: Path | None,
     feature_profile: Profile,
     arms: Sequence[str],
@@ -117,7 +118,7 @@ def plan_training(
         raise InputError("--threads of at least 1", f"{threads}", "give a positive number or leave the option out")
     chosen = choose_arms(arms, feature_profile)
     opened = open_dataset(dataset)
-    loaded = load(reference)
+    loaded = load_reference(reference)
     artifacts = artifacts_of(loaded, eval_dir)
     _check_inputs(opened, loaded, artifacts)
     check_covered(artifacts, loaded, opened.gene_ids)

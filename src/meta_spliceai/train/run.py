@@ -70,7 +70,7 @@ class TrainResult:
 def train(
     *,
     dataset: Path,
-    reference: Path,
+    reference: Path | None = None,
     eval_dir: Path | None = None,
     out_dir: Path,
     feature_profile: Profile = "de_novo",
@@ -92,7 +92,7 @@ def train(
     dataset
         A built dataset, or its `master` folder.
     reference
-        The reference it was built with.
+        The reference it was built with; default: the one that `reference audit` finds.
     eval_dir
         The base pass it was built from; default: the only one in the reference folder.
     out_dir
