@@ -109,7 +109,7 @@ def estimate(request: PassRequest, bases: Sequence[ChosenBase]) -> BasePassEstim
         model = base.load()
         name = model.info.name
         eval_dir = further_eval_dir(request.eval_dir, name) if number else request.eval_dir
-        costs.append(BaseCost(name, _bases_left(request, model, eval_dir), _rate(model)))
+        costs.append(BaseCost(name, _bases_left(request, base, eval_dir), _rate(model)))
         bytes_per_base += BYTES_PER_CHANNEL * (len(model.info.channels) + 1)
     wanted = [gene_id for chunk in request.chunks for gene_id in chunk.gene_ids]
     body = int(request.reference.genes.filter(request.reference.genes["gene_id"].is_in(wanted))["gene_length"].sum())
@@ -126,8 +126,8 @@ def estimate(request: PassRequest, bases: Sequence[ChosenBase]) -> BasePassEstim
     )
 
 
-def _bases_left(request: PassRequest, model: BaseModel, eval_dir: Path) -> int:
-    folder = score_folder(request, model, eval_dir)
+def _bases_left(request: PassRequest, base: ChosenBase, eval_dir: Path) -> int:
+    folder = score_folder(request, base, eval_dir)
     held = held_manifest(folder.path)
     left = 0
     for chunk in request.chunks:

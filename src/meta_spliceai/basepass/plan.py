@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
+from meta_spliceai.basemodel.options import Precision
 from meta_spliceai.basepass.candidates import CandidateRule
 from meta_spliceai.basepass.chunks import Chunk
 from meta_spliceai.basepass.score_files import Span, spans_of
@@ -29,6 +30,9 @@ FORMAT_VERSION = 2
 META_MODELS = "meta_models"
 SCORES, POSITIONS = "scores_", "positions_"
 """Prefixes of part names: one part of each kind per chunk."""
+
+_OF_SCORES = ("name", "weights_fingerprint", "context", "channels")
+"""What a base model says about itself that decides its scores; the rest is told to people."""
 
 ArtifactFormat = Literal["parquet", "tsv"]
 ARTIFACT_FORMATS: tuple[ArtifactFormat, ...] = get_args(ArtifactFormat)
@@ -86,11 +90,17 @@ def scored_chunk(chunk: Chunk, genes: pl.DataFrame, flank: int, contigs: Mapping
 
 
 def score_parameters(
-    base_model: Any, flank: int, chunk_size: int, reference: Reference, contigs: Mapping[str, int]
+    base_model: Any,
+    precision: Precision,
+    flank: int,
+    chunk_size: int,
+    reference: Reference,
+    contigs: Mapping[str, int],
 ) -> dict[str, Any]:
     """The parameters of a folder that decide its scores."""
     return {
         "base_model": plain(base_model),
+        "precision": precision,
         "flank": flank,
         "chunk_size": chunk_size,
         "build": reference.build,
@@ -100,7 +110,9 @@ def score_parameters(
 
 def score_identity(parameters: Mapping[str, Any], genome: str) -> str:
     """Identity of the scores in a folder, whichever genes it holds."""
-    return fingerprint([{name: value for name, value in parameters.items() if name != "positions"}, genome])
+    model = {name: parameters["base_model"][name] for name in _OF_SCORES}
+    others = {name: value for name, value in parameters.items() if name not in ("positions", "base_model")}
+    return fingerprint([model, others, genome])
 
 
 def score_part_identity(parameters: Mapping[str, Any], inputs: Mapping[str, str], scored: ScoredChunk) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from meta_spliceai.basemodel.protocol import BaseModel
+from meta_spliceai.basepass.bases import ChosenBase
 from meta_spliceai.basepass.candidates import TN_SAMPLINGS, CandidateRule
 from meta_spliceai.basepass.chunks import Chunk, chunk_argument, label_of_argument, plan_chunks
 from meta_spliceai.basepass.plan import (
@@ -121,11 +121,18 @@ class ScoreFolder:
         return [name for name in held.parts if name.startswith(SCORES)] if mine == theirs else []
 
 
-def score_folder(request: PassRequest, model: BaseModel, eval_dir: Path) -> ScoreFolder:
+def score_folder(request: PassRequest, base: ChosenBase, eval_dir: Path) -> ScoreFolder:
     """The folder of a base model's artifacts; positions that it holds are part of it and stay as they are."""
     path = eval_dir / META_MODELS
     held = held_manifest(path)
-    parameters = score_parameters(model.info, request.flank, request.chunk_size, request.reference, request.contigs)
+    parameters = score_parameters(
+        base.load().info,
+        base.options.precision,
+        request.flank,
+        request.chunk_size,
+        request.reference,
+        request.contigs,
+    )
     inputs = {"genome": request.reference.genome_file.sha256, "reference": request.reference.fingerprint}
     if held is None:
         return ScoreFolder(path, {**parameters, "positions": None}, inputs)

@@ -202,7 +202,7 @@ class _Further:
 def _score_further(request: PassRequest, base: ChosenBase, *, workers: int, overwrite: bool) -> _Further:
     """Score the chunks with a base model whose errors are not called; positions that it has of its own are kept."""
     model = base.load()
-    made = score_folder(request, model, further_eval_dir(request.eval_dir, model.info.name))
+    made = score_folder(request, base, further_eval_dir(request.eval_dir, model.info.name))
     with made.opened(overwrite=overwrite) as store:
         outcome = make_scores(
             store, base, request.with_held(store.manifest), request.reference, workers=workers, redo=request.redo
@@ -227,7 +227,7 @@ def _run_first(
     failed: dict[str, str] = {}
     for one in further:
         failed |= one.outcome.failed
-    made = score_folder(request, base.load(), request.eval_dir).with_positions(
+    made = score_folder(request, base, request.eval_dir).with_positions(
         options, {one.base.name: one.identity for one in further}
     )
     with made.opened(overwrite=overwrite) as store:
