@@ -91,7 +91,9 @@ class Summary:
     def facts(self) -> dict[str, Any]:
         """What the folder's manifest says about the dataset as a whole."""
         labels = {column: dict(self.counts[column]) for column in ("splice_type", "pred_type")}
-        return {"rows": self.rows, "genes": self.genes.height, "sampling": self.sampling, **labels}
+        base_pass = {name: self.base_pass[name] for name in ("rule", "flank")}
+        made_from = {"build": self.build, "base_model": dict(self.base_model), "base_pass": base_pass}
+        return {"rows": self.rows, "genes": self.genes.height, "sampling": self.sampling, **labels, **made_from}
 
 
 def write_documents(folder: Path, summary: Summary) -> dict[str, int | None]:

@@ -6,7 +6,9 @@ A row's weight says how many bases of the genes it stands for:
 
 with `genes` the number of the dataset's genes on that strand whose body holds the base. A base is a row of each of those
 genes, kept with its own probability in each, so the expected weight of a base over all its rows is exactly 1: sums over
-weighted rows estimate sums over the distinct bases of whole genes without bias, however genes overlap.
+weighted rows estimate sums over the distinct bases of whole genes without bias, however genes overlap. Where
+`dataset dedup --subset-cols` merged the rows of one base, its one row has the probability that any of them was kept, and
+`genes` is 1.
 
 Only rows that reach the gate have features here, because only those are ever learnt from; the others, which are nearly
 all, keep the few columns that calibration needs.
@@ -27,12 +29,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_spliceai.build.master import MASTER
+from meta_spliceai.build.patches import MERGED_UNITS, PATCHES, Patch, patched_table, patches_of, stored_table
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import SchemaError, StoreError, first_few
 from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
 from meta_spliceai.store.tables import SCHEMA_KEY
@@ -54,12 +56,13 @@ _LIGHT = (
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:
-    """A built dataset: its folder, its manifest, its table, and the files that training reads."""
+    """A built dataset: its folder, its manifest, its table, its patches, and the files that training reads."""
 
     path: Path
     manifest: Manifest
     table: Table
     files: tuple[Path, ...]
+    patches: tuple[Patch, ...] = ()
 
     @property
     def gene_ids(self) -> list[str]:
@@ -68,9 +71,32 @@ class DatasetFolder:
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the rows."""
-        contents = {file.name: file.sha256 for file in self.manifest.files() if file.name.startswith(f"{MASTER}/")}
-        return fingerprint(contents)
+        """Identity of the rows, those of patches included."""
+        folders = (f"{MASTER}/", f"{PATCHES}/")
+        return fingerprint({file.name: file.sha256 for file in self.manifest.files() if file.name.startswith(folders)})
+
+    @property
+    def one_row_per_unit(self) -> bool:
+        """Whether the rows that overlapping genes had of one base were merged into one."""
+        return bool(self.manifest.parameters.get(MERGED_UNITS, False))
+
+    def sources(self, path: Path, names: Sequence[str]) -> dict[Path, list[str]]:
+        """Which files hold the named columns of the rows of one part: the part itself, or side files of patches."""
+        by_file: dict[Path, list[str]] = {}
+        for name in names:
+            holder = next((patch for patch in reversed(self.patches) if name in patch.table.names), None)
+            file = path if holder is None else self.path / holder.side_file(path.name)
+            by_file.setdefault(file, []).append(name)
+        return by_file
+
+    def scan(self) -> pl.LazyFrame:
+        """All rows with all columns, patched ones included, as one lazy table."""
+        return pl.concat([self._scan_part(path) for path in self.files])
+
+    def _scan_part(self, path: Path) -> pl.LazyFrame:
+        sides = self.sources(path, self.table.names)
+        frames = [pl.scan_parquet(file, glob=False).select(names) for file, names in sides.items()]
+        return pl.concat(frames, how="horizontal").select(self.table.names)
 
 
 def open_dataset(path: Path) -> DatasetFolder:
@@ -82,6 +108,8 @@ def open_dataset(path: Path) -> DatasetFolder:
         There is no dataset, it is not finished, or a file cannot be read.
     SchemaError
         A file has missing, other or reordered columns, or was written with another version of the schema.
+    PlanMismatchError
+        The files changed after they were patched.
     """
     folder = path.parent if path.name == MASTER and not (path / MANIFEST).exists() else path
     manifest = read_manifest(folder, KIND, FORMAT_VERSION)
@@ -91,11 +119,14 @@ def open_dataset(path: Path) -> DatasetFolder:
             found=f"{len(manifest.parts)} finished parts of a build that was not completed",
             action="run the same build command again; it resumes",
         )
-    table = dataset_table(tuple(manifest.parameters["kmer_sizes"]))
+    table = stored_table(manifest)
+    patches = patches_of(manifest, folder)
     files = tuple(folder / file.name for file in manifest.files() if file.name.startswith(f"{MASTER}/"))
     for file in files:
         _check_file(file, table)
-    return DatasetFolder(folder, manifest, table, files)
+        for patch in patches:
+            _check_file(folder / patch.side_file(file.name), patch.table)
+    return DatasetFolder(folder, manifest, patched_table(table, patches), files, patches)
 
 
 def _check_file(path: Path, table: Table) -> None:
@@ -105,7 +136,7 @@ def _check_file(path: Path, table: Table) -> None:
         raise SchemaError(
             expected=f"{path} to be a {table.name} table, version {table.version}",
             found=f"{written.get('table', 'no table name')}, version {written.get('version', 'unknown')}",
-            action="build the dataset again with this version of meta-spliceai",
+            action="build the dataset again with this version of meta-spliceai, or run `meta-spliceai dataset migrate`",
         )
     missing = [name for name in table.names if name not in schema.names]
     extra = [name for name in schema.names if name not in set(table.names)]
@@ -198,12 +229,12 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
     StoreError
         A file cannot be read.
     """
-    light = pl.concat([frame for _, _, frame in _frames(dataset, _LIGHT)])
+    light = pl.concat([frame for _, _, frame in row_groups(dataset, _LIGHT)])
     donor, acceptor = (light[f"{channel}_score"].to_numpy() for channel in ("donor", "acceptor"))
     passes = np.maximum(donor, acceptor) >= np.float32(gate)
     matrix = np.empty((int(passes.sum()), len(names)), dtype=np.float32)
     row = filled = 0
-    for _, _, frame in _frames(dataset, names):
+    for _, _, frame in row_groups(dataset, names):
         kept = frame.filter(pl.Series(passes[row : row + frame.height]))
         matrix[filled : filled + kept.height] = kept.cast(pl.Float32).to_numpy()
         row += frame.height
@@ -214,26 +245,53 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
         acceptor_score=acceptor,
         is_donor=light["is_donor"].to_numpy(),
         is_acceptor=light["is_acceptor"].to_numpy(),
-        weight=1.0 / light["inclusion_probability"].to_numpy() / genes_at(light, genes),
+        weight=1.0
+        / light["inclusion_probability"].to_numpy()
+        / (1 if dataset.one_row_per_unit else genes_at(light, genes)),
         gated=np.flatnonzero(passes),
         names=tuple(names),
         features=matrix,
     )
 
 
-def _frames(dataset: DatasetFolder, names: Sequence[str]) -> Iterator[tuple[Path, int, pl.DataFrame]]:
-    """Some columns of each row group, checked against the schema, in order."""
-    wanted = set(names)
-    declared = {column.name: column for column in dataset.table if column.name in wanted}
-    table = Table(dataset.table.name, dataset.table.version, "", tuple(declared[name] for name in names))
-    for path in dataset.files:
-        file = _parquet(path)
-        for group in range(file.num_row_groups):
+def row_groups(
+    dataset: DatasetFolder, names: Sequence[str], files: Sequence[Path] | None = None
+) -> Iterator[tuple[Path, int, pl.DataFrame]]:
+    """Some columns of each row group, patched ones included, checked against the schema: file, number in it, rows.
+
+    With `files`, only those of the dataset's files are read.
+
+    Raises
+    ------
+    SchemaError
+        The dataset lacks a column, or holds values that its schema does not allow.
+    StoreError
+        A file cannot be read.
+    """
+    table = _selected(dataset, names)
+    for path in dataset.files if files is None else files:
+        sources = [(_parquet(file), held) for file, held in dataset.sources(path, names).items()]
+        for group in range(sources[0][0].num_row_groups):
             try:
-                frame: Any = pl.from_arrow(file.read_row_group(group, columns=list(names)))
+                frames: list[Any] = [pl.from_arrow(file.read_row_group(group, columns=held)) for file, held in sources]
             except (OSError, pa.ArrowException) as error:
                 raise _unreadable(path, error) from error
-            yield path, group, check_frame(frame.select(names), table, source=path.name)
+            if len({held.height for held in frames}) > 1:
+                raise _unreadable(path, ValueError(f"row group {group} of a side file has another number of rows"))
+            frame = pl.concat(frames, how="horizontal").select(names)
+            yield path, group, check_frame(frame, table, source=path.name)
+
+
+def _selected(dataset: DatasetFolder, names: Sequence[str]) -> Table:
+    declared = {column.name: column for column in dataset.table}
+    missing = [name for name in names if name not in declared]
+    if missing:
+        raise SchemaError(
+            expected=f"the columns {first_few(names)} in {dataset.path}",
+            found=f"no {first_few(missing)}: the dataset was converted from one that does not say",
+            action="build a dataset of the same genes with this version of meta-spliceai",
+        )
+    return Table(dataset.table.name, dataset.table.version, "", tuple(declared[name] for name in names))
 
 
 def genes_at(rows: pl.DataFrame, genes: pl.DataFrame) -> npt.NDArray[np.int64]:
