@@ -84,6 +84,16 @@ def master_checksums(manifest: Manifest) -> dict[str, str]:
     return {file.name: file.sha256 for file in manifest.files() if file.name.startswith(f"{MASTER}/")}
 
 
+def listed_patches(manifest: Manifest) -> tuple[Patch, ...]:
+    """The patches that a manifest names, in the order in which they apply, whether or not they still fit."""
+    found = (
+        _patch(name.removeprefix(PATCH_PART), entry)
+        for name, entry in manifest.parts.items()
+        if name.startswith(PATCH_PART)
+    )
+    return tuple(sorted(found, key=lambda patch: patch.order))
+
+
 def patches_of(manifest: Manifest, folder: Path) -> tuple[Patch, ...]:
     """The patches of a dataset, in the order in which they apply.
 
@@ -92,15 +102,7 @@ def patches_of(manifest: Manifest, folder: Path) -> tuple[Patch, ...]:
     PlanMismatchError
         The dataset's files changed after a patch was made; the patch is named.
     """
-    found = sorted(
-        (
-            _patch(name.removeprefix(PATCH_PART), entry)
-            for name, entry in manifest.parts.items()
-            if name.startswith(PATCH_PART)
-        ),
-        key=lambda patch: patch.order,
-    )
-    held = master_checksums(manifest)
+    found, held = listed_patches(manifest), master_checksums(manifest)
     for patch in found:
         changed = sorted(name for name in {*held, *patch.aligned} if held.get(name) != patch.aligned.get(name))
         if changed:
@@ -109,7 +111,7 @@ def patches_of(manifest: Manifest, folder: Path) -> tuple[Patch, ...]:
                 found=f"these changed after it was made: {first_few(changed)}",
                 action=f"remove it with `meta-spliceai dataset patch {folder} --rollback {patch.name}`, then patch again",
             )
-    return tuple(found)
+    return found
 
 
 def _patch(name: str, entry: PartEntry) -> Patch:

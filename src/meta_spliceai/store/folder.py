@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from meta_spliceai.errors import BusyError, PlanMismatchError, StoreError, first_few
 from meta_spliceai.store import atomic
 from meta_spliceai.store.fingerprint import file_sha256, plain
-from meta_spliceai.store.staged import finish_replacement, is_half_replaced
+from meta_spliceai.store.staged import finish_replacement, is_half_replaced, staging_area
 
 MANIFEST = "manifest.json"
 RUN_LOG = "run_log.jsonl"
@@ -294,6 +294,13 @@ class Folder:
             )
         self._manifest = dataclasses.replace(self._manifest, complete=True, facts=plain(dict(facts)))
         self._write()
+
+    def stage(self, manifest: Manifest) -> None:
+        """Put the manifest of the content that is to be replaced, or added to, into the staging area.
+
+        The staging area then holds this and the files that are new or other than before.
+        """
+        atomic.write_json(staging_area(self.path) / MANIFEST, plain(manifest))
 
     def amend(self, manifest: Manifest) -> None:
         """Write another manifest in one step, then delete the files that only the old one names."""

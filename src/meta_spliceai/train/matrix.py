@@ -255,11 +255,11 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
 
 
 def row_groups(
-    dataset: DatasetFolder, names: Sequence[str], files: Sequence[Path] | None = None
+    dataset: DatasetFolder, names: Sequence[str], files: Sequence[Path] | None = None, *, checked: bool = True
 ) -> Iterator[tuple[Path, int, pl.DataFrame]]:
     """Some columns of each row group, patched ones included, checked against the schema: file, number in it, rows.
 
-    With `files`, only those of the dataset's files are read.
+    With `files`, only those of the dataset's files are read; without `checked`, values are taken as they are.
 
     Raises
     ------
@@ -272,14 +272,25 @@ def row_groups(
     for path in dataset.files if files is None else files:
         sources = [(_parquet(file), held) for file, held in dataset.sources(path, names).items()]
         for group in range(sources[0][0].num_row_groups):
-            try:
-                frames: list[Any] = [pl.from_arrow(file.read_row_group(group, columns=held)) for file, held in sources]
-            except (OSError, pa.ArrowException) as error:
-                raise _unreadable(path, error) from error
-            if len({held.height for held in frames}) > 1:
-                raise _unreadable(path, ValueError(f"row group {group} of a side file has another number of rows"))
-            frame = pl.concat(frames, how="horizontal").select(names)
-            yield path, group, check_frame(frame, table, source=path.name)
+            frame = _side_by_side(path, sources, group).select(names)
+            yield path, group, check_frame(frame, table, source=path.name) if checked else frame
+
+
+def read_row_group(dataset: DatasetFolder, path: Path, group: int, names: Sequence[str]) -> pl.DataFrame:
+    """Some columns of one row group of a file, patched ones included; values are taken as they are."""
+    sources = [(_parquet(file), held) for file, held in dataset.sources(path, names).items()]
+    return _side_by_side(path, sources, group).select(names)
+
+
+def _side_by_side(path: Path, sources: Sequence[tuple[pq.ParquetFile, list[str]]], group: int) -> pl.DataFrame:
+    try:
+        read: list[Any] = [pl.from_arrow(file.read_row_group(group, columns=held)) for file, held in sources]
+        frames: list[pl.DataFrame] = read
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    if len({held.height for held in frames}) > 1:
+        raise _unreadable(path, ValueError(f"row group {group} of a side file has another number of rows"))
+    return pl.concat(frames, how="horizontal")
 
 
 def _selected(dataset: DatasetFolder, names: Sequence[str]) -> Table:
