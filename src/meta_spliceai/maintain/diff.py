@@ -139,7 +139,7 @@ class _Genes:
         self.rows: dict[str, int] = {}
         self._held: dict[tuple[Path, int], pl.DataFrame] = {}
         for path, group, frame in row_groups(dataset, ("gene_id",), checked=False):
-            for gene_id, rows in frame["gene_id"].value_counts().iter_rows():
+            for gene_id, rows in frame.group_by("gene_id", maintain_order=True).len().iter_rows():
                 self._where.setdefault(gene_id, []).append((path, group))
                 self.rows[gene_id] = self.rows.get(gene_id, 0) + rows
 
@@ -188,11 +188,11 @@ class _Comparison:
     def _compare(self, a: pl.DataFrame, b: pl.DataFrame, columns: Sequence[str]) -> None:
         key = [*_KEY, "copy"]
         pairs = a.select(*key, "row_a").join(b.select(*key, "row_b"), on=key, how="full", coalesce=True)
-        for name, other in (("a", "row_b"), ("b", "row_a")):
+        for name, own, other in (("a", "row_a", "row_b"), ("b", "row_b", "row_a")):
             lone = pairs.filter(pl.col(other).is_null())
             self.only[name] += lone.height
             space = _EXAMPLES - sum(row["dataset"] == name for row in self.examples)
-            shown = lone.sort("gene_id", "position").head(max(space, 0)).select(_KEY).to_dicts()
+            shown = lone.sort(own).head(max(space, 0)).select(_KEY).to_dicts()
             self.examples += [{"dataset": name, **row} for row in shown]
         both = pairs.drop_nulls(["row_a", "row_b"]).sort("row_a")
         self.matched += both.height

@@ -7,7 +7,7 @@ import math
 import re
 import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 from rich.console import Console
@@ -20,6 +20,8 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _KMER = re.compile(r"(\d)mer_[ACGT]+")
 _WIDEST, _NARROWEST = 120, 90
 _PROBABILITIES_SHOWN = 8
+_TITLES = {"bases": "≈ bases", "not_finite": "not finite"}
+_SHOWN_FEATURES = ("donor_score", "acceptor_score", "spread", "gc_content")
 
 
 def number(value: object) -> str:
@@ -29,7 +31,7 @@ def number(value: object) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return str(value)
-        return f"{value:,.0f}" if value == round(value) and abs(value) >= 100 else f"{value:.4g}"
+        return f"{value:,.0f}" if value == round(value) and 100 <= abs(value) < 1e7 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -77,15 +79,17 @@ def as_text(summary: DatasetSummary) -> str:
     console.print(f"{summary.path}", soft_wrap=True)
     console.print(
         f"{summary.rows:,} rows of {summary.genes:,} genes in {summary.parts:,} parts, {summary.columns.height:,} columns; "
-        f"{about['build']}, {about['base_model']}"
+        f"{about['build']}, {about['base_model']}",
+        soft_wrap=True,
     )
     if summary.bases is not None:
         console.print(
             f"standing for {summary.bases:,} bases (an estimate: sum of 1 / inclusion probability); "
-            f"the gene bodies have {summary.body_bases:,}"
+            f"the gene bodies have {summary.body_bases:,}",
+            soft_wrap=True,
         )
     for note in (*about["maintenance"], *(f"patch {name} in side files" for name in about["patches"])):
-        console.print(f"· {note}")
+        console.print(f"· {note}", soft_wrap=True)
     for title, frame in (
         ("label", summary.labels),
         ("base model's call", summary.calls),
@@ -95,7 +99,7 @@ def as_text(summary: DatasetSummary) -> str:
     ):
         if frame.height:
             console.print(_table(title, frame))
-    console.print(_columns(summary.columns))
+    _columns(console, summary.columns)
     _histograms(console, summary)
     return str(console.file.getvalue()).rstrip()  # type: ignore[attr-defined]
 
@@ -104,22 +108,41 @@ def _table(title: str, frame: pl.DataFrame) -> Table:
     table = Table(box=None, padding=(0, 2), show_edge=False, title_justify="left", pad_edge=False)
     table.add_column(f"\n{title}", min_width=22, no_wrap=True)
     for name in frame.columns[1:]:
-        table.add_column(f"\n{'≈ bases' if name == 'bases' else name}", justify="right", no_wrap=True)
+        side: Literal["left", "right"] = "left" if frame[name].dtype == pl.String else "right"
+        table.add_column(f"\n{_TITLES.get(name, name)}", justify=side, no_wrap=True)
     for row in frame.iter_rows(named=True):
-        first, *others = row.values()
-        cells = [
-            f"{100 * value:.2f} %" if name == "share" else number(round(value) if name == "bases" and value else value)
-            for name, value in zip(frame.columns[1:], others, strict=True)
-        ]
-        table.add_row(number(first), *cells)
+        first, *others = row.items()
+        table.add_row(number(first[1]), *(_cell(name, value) for name, value in others))
     return table
 
 
-def _columns(columns: pl.DataFrame) -> Table:
-    shown = without_kmers(columns).select("column", "role", "origin", "nulls", "min", "max", "mean", "not_finite")
-    if not shown["not_finite"].sum():
-        shown = shown.drop("not_finite")
-    return _table("column", shown)
+def _cell(name: str, value: object) -> str:
+    if name == "share" and isinstance(value, float):
+        return f"{100 * value:.2f} %"
+    return number(round(value) if name == "bases" and isinstance(value, float) else value)
+
+
+def _columns(console: Console, columns: pl.DataFrame) -> None:
+    """Every column but features, and the features that may surprise: with nulls, not finite, or the same in all rows."""
+    held = without_kmers(columns)
+    is_odd = (pl.col("nulls") > 0) | (pl.col("not_finite") > 0) | (pl.col("min") == pl.col("max"))
+    shown = held.filter((pl.col("role") != "feature") | is_odd | pl.col("column").is_in(_SHOWN_FEATURES))
+    table = shown.select(
+        "column",
+        pl.format("{}, {}", "role", "origin").alias("role, origin"),
+        "nulls",
+        "not_finite",
+        "min",
+        "max",
+        "mean",
+    )
+    console.print(_table("column", table if table["not_finite"].sum() else table.drop("not_finite")))
+    if held.height > shown.height:
+        console.print(
+            f"… and {held.height - shown.height} more lines of features without nulls, with values that vary: --json and --html "
+            "have them all",
+            soft_wrap=True,
+        )
 
 
 def _histograms(console: Console, summary: DatasetSummary) -> None:
