@@ -269,7 +269,7 @@ def test_killed_in_place_at_any_moment_the_dataset_is_the_old_or_the_new_one(dat
     outcomes = set()
     for moment in range(0, 60, 6):
         victim = copied(dataset, tmp_path / f"victim{moment}")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
         done = subprocess.run(
             [sys.executable, "-c", _KILLED, str(victim), str(moment)], capture_output=True, env=environment
         )

@@ -323,7 +323,7 @@ patch(Path(sys.argv[1]), kind="columns", table=Path(sys.argv[2]))
 
 def test_killed_at_any_moment_a_dataset_is_patched_or_not(good: Path, tmp_path: Path) -> None:
     table = user_file(good, tmp_path / "t.tsv", x=pl.col("position"))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     for moment in (1, 6, 8, 10):
         victim = copied(good, tmp_path / "victim")
         subprocess.run(
