@@ -21,6 +21,7 @@ from meta_spliceai.reference.load import load
 from meta_spliceai.store.folder import file_is_whole, read_manifest
 from meta_spliceai.train.matrix import load_rows, open_dataset
 from tests.build.conftest import Passed
+from tests.build.kill_driver import contents
 from tests.maintain.conftest import change_part, copied, copy_part, rows_of
 
 UNIT = ["chrom", "position", "strand"]
@@ -48,10 +49,18 @@ def test_T7_a_part_copied_twice_goes_across_files_and_is_explained(good: Path, d
 
 def test_T7_a_copy_in_the_master_folder_that_no_manifest_names_goes_too(good: Path, dataset: Path) -> None:
     shutil.copy(dataset / "master/batch_00001.parquet", dataset / "master/copy.parquet")
+    before = contents(dataset)
     result = dedup(dataset, inplace=True)
     assert result.origins["reason"].to_list() == ["a part copied twice"]
-    assert not (dataset / "master/copy.parquet").exists()
+    del before["master/copy.parquet"]
+    assert contents(dataset) == before  # the dataset's own files were whole
     assert pl.read_parquet(dataset / "master").equals(rows_of(good))
+
+
+def test_in_place_a_dataset_without_duplicates_is_left_alone(dataset: Path) -> None:
+    before = contents(dataset)
+    assert dedup(dataset, inplace=True).rows_removed == 0
+    assert contents(dataset) == before
 
 
 def test_rows_that_no_part_of_the_dataset_holds_are_never_dropped(dataset: Path, tmp_path: Path) -> None:

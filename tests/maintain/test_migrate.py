@@ -143,6 +143,11 @@ def test_a_label_that_is_a_number_is_refused(passed: Passed, tmp_path: Path) -> 
         migrate(old, dst=tmp_path / "new", reference=passed.reference)
 
 
+def test_reading_a_dataset_of_the_earlier_implementation_says_what_to_run() -> None:
+    with pytest.raises(StoreError, match=r"dataset migrate .*dataset_v0 --reference"):
+        open_dataset(EARLIER)
+
+
 def test_a_reference_is_asked_for_where_it_is_needed() -> None:
     with pytest.raises(InputError, match="--reference"):
         migrate(EARLIER)

@@ -135,11 +135,11 @@ def dedup(
         found = find_duplicates(dataclasses.replace(opened, files=(*opened.files, *strays)), subset_cols)
         _check_strays(strays, found)
         shared = 0 if merges_genes else shared_units(opened, found.kept)
-        plan = Rewrite(
-            opened, opened.table, _step(subset_cols, found), row_counts(opened, found.kept), {}, merges_genes
-        )
-        probabilities = _union(opened) if merges_genes else None
-        write_rewrite(plan, target, lambda path: _kept_rows(opened, path, found, probabilities))
+        if not inplace or found.dropped.height > _in(strays, found):
+            counts = row_counts(opened, found.kept)
+            plan = Rewrite(opened, opened.table, _step(subset_cols, found), counts, {}, merges_genes)
+            probabilities = _union(opened) if merges_genes else None
+            write_rewrite(plan, target, lambda path: _kept_rows(opened, path, found, probabilities))
     if inplace:
         for stray in strays:
             remove(stray)

@@ -20,7 +20,7 @@ _KEY = ("gene_id", "chrom", "position", "strand")
 _ROWS_AT_ONCE = 100_000
 _EXAMPLES = 3
 _LINES = 12
-_HELD_GROUPS = 4
+_HELD_GROUPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,5 +306,7 @@ def _value(value: object) -> str:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(step, dict) and "note" in step for step in value):
+        return "; ".join(step["note"] for step in value)
     text = "none" if value is None else str(value)
     return text if len(text) <= 70 else f"{text[:67]}..."

@@ -72,7 +72,7 @@ class PatchResult:
     action
         One word: patched, folded (one physical table again), rolled back, or unchanged.
     name
-        The patch; empty where only patches made before were folded.
+        The patch, or the patches that were folded in.
     changed
         Values that are other than before, by column; for a new column, values that are not null.
     rows
@@ -167,6 +167,7 @@ def patch(
             opened = open_to_change(opened.path)
     if inplace and opened.patches:
         _fold(opened)
+        name = ", ".join(held.name for held in opened.patches)
         opened = open_to_change(opened.path)
         action = "folded"
     else:

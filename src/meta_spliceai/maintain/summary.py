@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 
 from meta_spliceai.maintain.rewrite import read_gene_manifest
 from meta_spliceai.maintain.summary_page import page
@@ -27,6 +28,16 @@ PICTURED = ("donor_score", "acceptor_score", "spread", "gc_content")
 
 _GROUPED = ("splice_type", "pred_type", "sampling_tier", "gene_type", "inclusion_probability")
 _WEIGHT = "inclusion_probability"
+_COLUMNS_AT_ONCE = 64
+_RANGES = {
+    "column": pl.String,
+    "rows": pl.Int64,
+    "nulls": pl.Int64,
+    "not_finite": pl.Int64,
+    "min": pl.Float64,
+    "max": pl.Float64,
+    "sum": pl.Float64,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +142,19 @@ class _Counts:
 
     def _ranges(self, frame: pl.DataFrame) -> pl.DataFrame:
         """One row per column: nulls, values that are not finite, and least, largest and sum of the others."""
-        numbers = frame.select(pl.col(self.numeric).cast(pl.Float64))
-        finite = numbers.select(pl.when(pl.all().is_finite()).then(pl.all()))
-        nulls, lost = frame.null_count().row(0), finite.null_count().row(0)
-        nulls_of = dict(zip(frame.columns, nulls, strict=True))
-        lost_of = dict(zip(finite.columns, lost, strict=True))
-        least, most, total = (
-            dict(zip(finite.columns, part.row(0), strict=True)) for part in (finite.min(), finite.max(), finite.sum())
-        )
-        return pl.DataFrame(
-            {
-                "column": self.every,
-                "rows": [frame.height] * len(self.every),
-                "nulls": [nulls_of[name] for name in self.every],
-                "not_finite": [lost_of.get(name, nulls_of[name]) - nulls_of[name] for name in self.every],
-                "min": [least.get(name) for name in self.every],
-                "max": [most.get(name) for name in self.every],
-                "sum": [total.get(name) for name in self.every],
-            },
-            schema_overrides={"min": pl.Float64, "max": pl.Float64, "sum": pl.Float64},
-        )
+        nulls = dict(zip(frame.columns, frame.null_count().row(0), strict=True))
+        found = {name: (nulls[name], 0, None, None, None) for name in self.every}
+        for first in range(0, len(self.numeric), _COLUMNS_AT_ONCE):
+            # only floats are copied, without the values that are not finite, and only some columns at a time
+            names = self.numeric[first : first + _COLUMNS_AT_ONCE]
+            finite = frame.select(pl.col(names)).with_columns(
+                pl.when(cs.float().is_finite()).then(cs.float()).name.keep()
+            )
+            sums = (finite.null_count(), finite.min(), finite.max(), finite.sum())
+            for name, lost, least, most, total in zip(names, *(part.row(0) for part in sums), strict=True):
+                found[name] = (nulls[name], lost - nulls[name], least, most, total)
+        rows = [(name, frame.height, *values) for name, values in found.items()]
+        return pl.DataFrame(rows, schema=_RANGES, orient="row", strict=False)
 
     def _fold(self) -> None:
         self.groups = [_together(self.groups)]

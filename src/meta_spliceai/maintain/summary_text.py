@@ -31,7 +31,7 @@ def number(value: object) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return str(value)
-        return f"{value:,.0f}" if value == round(value) and 100 <= abs(value) < 1e7 else f"{value:.4g}"
+        return f"{value:,.0f}" if value == round(value) and 100 <= abs(value) < 1e10 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

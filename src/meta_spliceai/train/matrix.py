@@ -112,6 +112,12 @@ def open_dataset(path: Path) -> DatasetFolder:
         The files changed after they were patched.
     """
     folder = path.parent if path.name == MASTER and not (path / MANIFEST).exists() else path
+    if not (folder / MANIFEST).exists() and any((*folder.glob("*.parquet"), *folder.glob(f"{MASTER}/*.parquet"))):
+        raise StoreError(
+            expected=f"a dataset with {MANIFEST} at {folder}",
+            found="Parquet files without one, as another program or an older version writes them",
+            action=f"run `meta-spliceai dataset migrate {folder} --reference FOLDER`: it converts them, or says why not",
+        )
     manifest = read_manifest(folder, KIND, FORMAT_VERSION)
     if not manifest.complete:
         raise StoreError(
