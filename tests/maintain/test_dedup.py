@@ -276,7 +276,7 @@ def test_killed_in_place_at_any_moment_the_dataset_is_the_old_or_the_new_one(dat
     dedup(dataset, dst=tmp_path / "expected")
     new = rows_of(tmp_path / "expected")
     outcomes = set()
-    for moment in range(0, 60, 6):
+    for moment in range(0, 60, 9):
         victim = copied(dataset, tmp_path / f"victim{moment}")
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
         done = subprocess.run(

@@ -113,6 +113,14 @@ def test_patched_values_are_summarised(dataset: Path, tmp_path: Path) -> None:
     assert "patch expr in side files" in result.summary()
 
 
+def test_gene_types_are_those_the_rows_say(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "types.tsv").write_text("gene_id\tgene_type\nTG02.3\tmiRNA\n")
+    patch(dataset, kind="gene_type", gene_features=tmp_path / "types.tsv")
+    own = summarise(dataset).gene_types.row(by_predicate=pl.col("gene_type") == "miRNA", named=True)
+    assert (own["genes"], own["donors"]) == (1, 5)
+    assert own["rows"] == rows_of(dataset).filter(pl.col("gene_id") == "TG02.3").height
+
+
 # ---- how it looks ----------------------------------------------------------------------------------------------------
 
 

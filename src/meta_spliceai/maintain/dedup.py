@@ -34,7 +34,7 @@ from meta_spliceai.train.matrix import DatasetFolder, open_dataset, row_groups
 
 log = logging.getLogger(__name__)
 
-_EXAMPLES = 3
+_EXAMPLES = 1
 _UNIT_LEVEL = ("random", "none")
 """Ways of sampling true negatives in the base pass under which all genes give a base the same probability."""
 

@@ -18,7 +18,7 @@ from meta_spliceai.train.matrix import DatasetFolder, open_dataset, read_row_gro
 
 _KEY = ("gene_id", "chrom", "position", "strand")
 _ROWS_AT_ONCE = 100_000
-_EXAMPLES = 3
+_EXAMPLES = 2
 _LINES = 12
 _HELD_GROUPS = 2
 

@@ -22,7 +22,6 @@ import polars as pl
 from meta_spliceai.build.finish import DOCUMENTS
 from meta_spliceai.build.patches import (
     PATCH_PART,
-    PATCHES,
     Patch,
     listed_patches,
     master_checksums,
@@ -325,7 +324,6 @@ def _roll_back(path: Path, name: str) -> PatchResult:
             )
         _fresh_staging_area(folder_path)
         _replace_manifest(folder, dataclasses.replace(manifest, parts=parts))
-        shutil.rmtree(folder_path / PATCHES / name, ignore_errors=True)
         rows = int(manifest.facts.get("rows", 0))
     return PatchResult(folder_path, "rolled back", name, {}, rows, tuple(remaining))
 

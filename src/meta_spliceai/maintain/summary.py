@@ -131,7 +131,8 @@ class _Counts:
     def add(self, frame: pl.DataFrame) -> None:
         grouped = [name for name in _GROUPED if name in frame.columns]
         self.groups.append(frame.group_by(grouped).agg(rows=pl.len().cast(pl.Int64)))
-        self.per_gene.append(frame.group_by("gene_id").agg(rows=pl.len().cast(pl.Int64)))
+        named = [name for name in ("gene_id", "gene_type") if name in frame.columns]
+        self.per_gene.append(frame.group_by(named).agg(rows=pl.len().cast(pl.Int64)))
         self.ranges.append(self._ranges(frame))
         for name in PICTURED:
             if name in frame.columns:
@@ -208,7 +209,7 @@ def _summary(dataset: DatasetFolder, counts: _Counts, genes: pl.DataFrame, html:
         labels=_by(groups, "splice_type", rows),
         calls=_by(groups, "pred_type", rows),
         tiers=_by(groups, "sampling_tier", rows),
-        gene_types=_gene_types(groups, genes, rows),
+        gene_types=_gene_types(groups, _typed_by_rows(genes, counts.folded_genes()), rows),
         inclusion=_by(groups, _WEIGHT, rows).sort(_WEIGHT, descending=True) if weighted else pl.DataFrame(),
         columns=_columns(dataset, counts.folded_ranges()),
         rows_per_gene=_rows_per_gene(counts.folded_genes(), genes),
@@ -238,6 +239,15 @@ def _by(groups: pl.DataFrame, column: str, rows: int) -> pl.DataFrame:
     )
 
 
+def _typed_by_rows(genes: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """The gene manifest with the types that the rows say, which a patch may have changed."""
+    if "gene_type" not in found.columns:
+        return genes
+    types = found.group_by("gene_id").agg(now=pl.col("gene_type").first())
+    joined = genes.join(types, on="gene_id", how="left", maintain_order="left")
+    return joined.with_columns(gene_type=pl.coalesce("now", "gene_type")).drop("now")
+
+
 def _gene_types(groups: pl.DataFrame, genes: pl.DataFrame, rows: int) -> pl.DataFrame:
     """By gene type: genes and annotated sites from the gene manifest, rows and what they stand for from the rows."""
     described = genes.group_by("gene_type").agg(
@@ -264,5 +274,6 @@ def _columns(dataset: DatasetFolder, ranges: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows_per_gene(found: pl.DataFrame, genes: pl.DataFrame) -> pl.DataFrame:
-    joined = genes.select("gene_id").join(found, on="gene_id", how="full", coalesce=True)
+    rows = found.group_by("gene_id").agg(pl.col("rows").sum())
+    joined = genes.select("gene_id").join(rows, on="gene_id", how="full", coalesce=True)
     return joined.with_columns(pl.col("rows").fill_null(0)).sort("rows", "gene_id", descending=[True, False])

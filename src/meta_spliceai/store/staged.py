@@ -53,8 +53,16 @@ def finish_replacement(folder: Path) -> None:
                     source.replace(folder / name)
             for gone in sorted(obsolete):
                 (folder / gone).unlink(missing_ok=True)
+                _remove_empty((folder / gone).parent, folder)
             (staged / _MANIFEST).replace(folder / _MANIFEST)
         shutil.rmtree(staged)
+
+
+def _remove_empty(path: Path, top: Path) -> None:
+    """Remove folders below `top` that hold nothing any more."""
+    while path != top and path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+        path = path.parent
 
 
 def _files(manifest: Path) -> set[str]:
