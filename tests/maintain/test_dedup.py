@@ -17,12 +17,14 @@ from meta_spliceai.errors import InputError, PlanMismatchError, StoreError
 from meta_spliceai.genome.draws import draws
 from meta_spliceai.maintain.dedup import dedup
 from meta_spliceai.maintain.merged_units import UnionProbability
+from meta_spliceai.maintain.summary import summarise
 from meta_spliceai.reference.load import load
 from meta_spliceai.store.folder import file_is_whole, read_manifest
 from meta_spliceai.train.matrix import load_rows, open_dataset
 from tests.build.conftest import Passed
 from tests.build.kill_driver import contents
 from tests.maintain.conftest import change_part, copied, copy_part, rows_of
+from tests.toys.tiny_genome import GENES
 
 UNIT = ["chrom", "position", "strand"]
 
@@ -218,6 +220,9 @@ def test_training_weighs_a_merged_row_as_one_base(good: Path, passed: Passed, tm
     before, after = (load_rows(open_dataset(path), ["score"], genes, 1e-4) for path in (good, tmp_path / "d"))
     bases = rows_of(good).select(UNIT).unique().height
     assert after.weight.size == bases
+    assert summarise(tmp_path / "d").body_bases == len(
+        {(g.chrom, g.strand, base) for g in GENES for base in range(g.start, g.end + 1)}
+    )
     assert after.weight.sum() == pytest.approx(before.weight.sum(), rel=0.02)
     assert np.allclose(after.weight, 1 / rows_of(tmp_path / "d")["inclusion_probability"].to_numpy())
 

@@ -181,11 +181,12 @@ def _in(strays: Sequence[Path], found: Duplicates) -> int:
 def _step(subset: Sequence[str] | None, found: Duplicates) -> dict[str, Any]:
     removed = found.dropped.height
     by = f"rows equal in {', '.join(subset)}" if subset else "exact duplicates"
+    once = "; a base counts once, however many genes hold it" if subset and "gene_id" not in subset else ""
     return {
         "command": "dataset dedup",
         "subset_cols": list(subset) if subset else None,
         "rows_removed": removed,
-        "note": f"`dataset dedup` removed {removed:,} of {found.rows:,} rows ({by})",
+        "note": f"`dataset dedup` removed {removed:,} of {found.rows:,} rows ({by}){once}",
     }
 
 

@@ -315,7 +315,7 @@ def _write(folder: Folder, name: str, identity: str, rows: pl.DataFrame, table: 
 
 
 def _notes(tally: _Tally, genes: Genes, convention: str) -> tuple[str, ...]:
-    notes = [f"positions: {convention}"]
+    notes = [f"converted from {convention}"]
     if tally.of_missing_genes:
         notes.append(
             f"left out: {tally.of_missing_genes:,} rows of {len(genes.missing):,} genes that the reference lacks "

@@ -52,7 +52,7 @@ class DatasetSummary:
         Counts; genes count with or without rows.
     bases, body_bases
         Bases that the rows stand for (an estimate; None where the dataset has no inclusion probabilities), and bases of
-        all gene bodies.
+        all gene bodies, which count once where the rows of overlapping genes were merged.
     labels, calls, tiers, gene_types
         Rows, their share and bases by value of splice_type, pred_type, sampling_tier, gene_type; the last one with genes
         and sites as well.
@@ -205,7 +205,7 @@ def _summary(dataset: DatasetFolder, counts: _Counts, genes: pl.DataFrame, html:
         genes=genes.height,
         parts=len(dataset.files),
         bases=round(groups["bases"].sum()) if weighted else None,
-        body_bases=int(genes["gene_length"].sum()),
+        body_bases=_distinct_bases(genes) if dataset.one_row_per_unit else int(genes["gene_length"].sum()),
         labels=_by(groups, "splice_type", rows),
         calls=_by(groups, "pred_type", rows),
         tiers=_by(groups, "sampling_tier", rows),
@@ -216,6 +216,16 @@ def _summary(dataset: DatasetFolder, counts: _Counts, genes: pl.DataFrame, html:
         histograms={name: values.tolist() for name, values in counts.histograms.items()},
         html=html,
     )
+
+
+def _distinct_bases(genes: pl.DataFrame) -> int:
+    """Bases that any of the gene bodies holds, each strand for itself."""
+    strand = ["chrom", "strand"]
+    ordered = genes.sort(*strand, "start").with_columns(
+        before=pl.col("end").cum_max().shift(1).over(strand).fill_null(0)
+    )
+    new = pl.col("end") - pl.max_horizontal(pl.col("start") - 1, "before")
+    return int(ordered.select(new.clip(lower_bound=0).sum()).item())
 
 
 def _about(dataset: DatasetFolder) -> dict[str, Any]:
