@@ -271,6 +271,20 @@ def test_a_patch_of_files_that_changed_is_refused_by_name_and_can_be_rolled_back
     assert "x" not in open_dataset(stale).table.names
 
 
+def test_a_lost_or_damaged_side_file_is_named_and_the_patch_can_be_rolled_back(dataset: Path, tmp_path: Path) -> None:
+    before = rows_of(dataset)
+    patch(dataset, kind="columns", table=user_file(dataset, tmp_path / "t.tsv", x=pl.col("position")))
+    side = dataset / "patches/t/batch_00003.parquet"
+    side.write_bytes(side.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"damaged: patches/t/batch_00003\.parquet\n.*--rollback t"):
+        open_dataset(dataset)
+    side.unlink()
+    with pytest.raises(StoreError, match="--rollback t"):
+        open_dataset(dataset)
+    patch(dataset, rollback="t")
+    assert rows_of(dataset).equals(before)
+
+
 def test_the_last_patch_of_a_column_counts_and_all_fold_into_one_table(
     dataset: Path, passed: Passed, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.column import Table
 from meta_spliceai.store.fingerprint import fingerprint
-from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
+from meta_spliceai.store.folder import MANIFEST, Manifest, file_is_whole, read_manifest
 from meta_spliceai.store.tables import SCHEMA_KEY
 
 Floats = npt.NDArray[np.float32]
@@ -130,9 +130,21 @@ def open_dataset(path: Path) -> DatasetFolder:
     files = tuple(folder / file.name for file in manifest.files() if file.name.startswith(f"{MASTER}/"))
     for file in files:
         _check_file(file, table)
-        for patch in patches:
-            _check_file(folder / patch.side_file(file.name), patch.table)
+    _check_side_files(folder, manifest, patches)
     return DatasetFolder(folder, manifest, patched_table(table, patches), files, patches)
+
+
+def _check_side_files(folder: Path, manifest: Manifest, patches: Sequence[Patch]) -> None:
+    entries = {file.name: file for file in manifest.files()}
+    for patch in patches:
+        names = [patch.side_file(name) for name in patch.aligned]
+        damaged = [name for name in names if name not in entries or not file_is_whole(folder, entries[name])]
+        if damaged:
+            raise StoreError(
+                expected=f"all {len(names)} side files of patch {patch.name} in {folder}",
+                found=f"missing or damaged: {first_few(damaged)}",
+                action=f"run `meta-spliceai dataset patch {folder} --rollback {patch.name}`, then patch again",
+            )
 
 
 def _check_file(path: Path, table: Table) -> None:
