@@ -15,6 +15,7 @@ import pytest
 from meta_spliceai.build.run import build
 from meta_spliceai.errors import InputError, PlanMismatchError, StoreError
 from meta_spliceai.genome.draws import draws
+from meta_spliceai.maintain import dedup as module
 from meta_spliceai.maintain.dedup import dedup
 from meta_spliceai.maintain.merged_units import UnionProbability
 from meta_spliceai.maintain.summary import summarise
@@ -71,8 +72,9 @@ def test_rows_that_no_part_of_the_dataset_holds_are_never_dropped(dataset: Path,
     from meta_spliceai.store.tables import write_parquet
 
     write_parquet(other, dataset / "master/copy.parquet", open_dataset(dataset).table)
-    with pytest.raises(StoreError, match=r"rows that are nowhere else in copy\.parquet"):
-        dedup(dataset, inplace=True)
+    for subset in (None, ["gene_id", "position"], UNIT):
+        with pytest.raises(StoreError, match=r"rows that are nowhere else in copy\.parquet"):
+            dedup(dataset, inplace=True, subset_cols=subset)
     assert (dataset / "master/copy.parquet").exists()
 
 
@@ -325,6 +327,16 @@ def test_interrupted_beside_the_dataset_it_resumes(
         open_dataset(tmp_path / "d")
     dedup(dataset, dst=tmp_path / "d")
     assert made == ["batch_00001", "batch_00002", "batch_00003", "batch_00003", "batch_00004", "batch_00009"]
+
+
+def test_a_dataset_that_changes_meanwhile_is_left_alone(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_dataset(dataset)
+    copy_part(dataset, 1, 9)
+    monkeypatch.setattr(module, "open_to_change", lambda _: opened)
+    before = contents(dataset)
+    with pytest.raises(StoreError, match="another process changed it"):
+        dedup(dataset, inplace=True)
+    assert contents(dataset) == before
 
 
 def test_what_else_lies_in_the_folder_stays(dataset: Path) -> None:

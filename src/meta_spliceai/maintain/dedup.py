@@ -130,10 +130,12 @@ def dedup(
         _check_mergeable(opened)
     if dst is None and not inplace:
         dst = opened.path.with_name(f"{opened.path.name}_dedup")
-    with destination(opened.path, dst, inplace=inplace) as target:
+    with destination(opened, dst, inplace=inplace) as target:
         strays = _stray_parts(opened)
-        found = find_duplicates(dataclasses.replace(opened, files=(*opened.files, *strays)), subset_cols)
-        _check_strays(strays, found)
+        everything = dataclasses.replace(opened, files=(*opened.files, *strays))
+        found = find_duplicates(everything, subset_cols)
+        if strays:  # only what is equal in all columns is a copy
+            _check_strays(strays, found if subset_cols is None else find_duplicates(everything))
         shared = 0 if merges_genes else shared_units(opened, found.kept)
         if not inplace or found.dropped.height > _in(strays, found):
             counts = row_counts(opened, found.kept)
@@ -222,7 +224,11 @@ def _result(path: Path, found: Duplicates, shared: int) -> DedupResult:
         .with_columns(pl.col("examples").list.join("; "))
         .sort("rows", "reason", descending=[True, False])
     )
-    lost = found.dropped.filter(pl.col("reason") == OVERLAPPING).group_by("gene_id").agg(rows=pl.len())
+    lost = (
+        found.dropped.filter(pl.col("reason") == OVERLAPPING)
+        .group_by(pl.col("gene_id").cast(pl.String))
+        .agg(rows=pl.len())
+    )
     return DedupResult(
         path=path,
         rows_before=found.rows,

@@ -2,7 +2,7 @@
 
 Two rows are duplicates when all of their columns are equal, or, with a subset, when these columns are. The keys of all
 rows are hashed file by file; only rows whose key occurs twice are read in full. Memory: about 40 bytes per row of the dataset,
-and one row group. A row counts as equal to another when two independent 64-bit hashes of all its columns are.
+about 200 more per row that is there twice, and one row group. A row counts as equal to another when two independent 64-bit hashes of all its columns are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,8 +86,9 @@ def find_duplicates(dataset: DatasetFolder, subset: Sequence[str] | None = None)
     keep[dropped["row"].to_numpy()] = False
     del hashes
     kept = {path: keep[ends[place] : ends[place + 1]] for place, path in enumerate(dataset.files)}
-    conflicts = named.unique(["h0", "h1"]).filter(pl.struct(_EXACT_KEY).is_duplicated()).height
-    return Duplicates(kept, dropped.drop("row", "kept_row"), keep.size, conflicts)
+    left = named.filter(~named["row"].is_in(dropped["row"].implode())).select(_EXACT_KEY)
+    conflicts = int(_repeated(left.hash_rows(seed=_SEEDS[0]).to_numpy()).sum())
+    return Duplicates(kept, dropped.drop("row"), keep.size, conflicts)
 
 
 def shared_units(dataset: DatasetFolder, kept: Mapping[Path, BoolArray]) -> int:
@@ -122,11 +124,12 @@ def _suspect_rows(
     """The rows whose key occurs twice, with two hashes of the compared columns (h0, h1) and their number (row)."""
     shown = ("gene_id", *UNIT, "transcript_id")
     columns = tuple(dict.fromkeys((*compared, *shown)))
-    schema = {name: dataset.table.polars_schema()[name] for name in shown}
-    found = [pl.DataFrame(schema={"row": pl.Int64, "part": pl.String, **schema, "h0": pl.UInt64, "h1": pl.UInt64})]
+    # a handful of names for many rows: held as numbers
+    coded: Any = {name: pl.Int64 if name == "position" else pl.Categorical for name in ("part", *shown)}
+    found = [pl.DataFrame(schema={"row": pl.Int64, **coded, "h0": pl.UInt64, "h1": pl.UInt64})]
     if suspects.any():
         row = 0
-        # row groups without suspects are skipped unread where a whole file has none
+        # files without suspects are not read
         parts = [path for place, path in enumerate(dataset.files) if suspects[ends[place] : ends[place + 1]].any()]
         starts = dict(zip(dataset.files, ends, strict=False))
         last = None
@@ -137,20 +140,19 @@ def _suspect_rows(
             number = pl.Series("row", np.arange(row, row + frame.height), dtype=pl.Int64)
             chosen = frame.with_columns(number).filter(pl.Series(mine, dtype=pl.Boolean))
             twins = [chosen.select(compared).hash_rows(seed=seed).alias(f"h{n}") for n, seed in enumerate(_SEEDS)]
-            found.append(chosen.select("row", pl.lit(path.stem).alias("part"), *shown).with_columns(twins))
+            named = chosen.select("row", pl.lit(path.stem).alias("part"), *shown).cast(coded)
+            found.append(named.with_columns(twins))
             row += frame.height
     return pl.concat(found)
 
 
 def _explained(suspects: pl.DataFrame, rows_of_parts: Mapping[str, int]) -> pl.DataFrame:
     """The rows that are not the first of their kind, each with the row kept in its place and the reason."""
-    firsts = suspects.unique(["h0", "h1"], keep="first", maintain_order=True)
-    kept = firsts.select(
-        "h0", "h1", kept_row="row", kept_gene_id="gene_id", kept_transcript_id="transcript_id", kept_part="part"
-    )
-    dropped = suspects.join(kept, on=["h0", "h1"], how="left", maintain_order="left").filter(
-        pl.col("row") != pl.col("kept_row")
-    )
+    first = _first_alike(suspects["h0"].to_numpy(), suspects["h1"].to_numpy())
+    again = np.flatnonzero(first != np.arange(first.size))
+    shown = ("gene_id", "transcript_id", "part")
+    kept = suspects[first[again]].select(pl.col(shown).name.prefix("kept_"))
+    dropped = pl.concat([suspects[again].drop("h0", "h1"), kept], how="horizontal")
     copies = _copied_parts(dropped, rows_of_parts)
     reason = (
         pl.when(pl.col("part").is_in(copies))
@@ -163,7 +165,17 @@ def _explained(suspects: pl.DataFrame, rows_of_parts: Mapping[str, int]) -> pl.D
         .then(pl.lit(TWO_PARTS))
         .otherwise(pl.lit(SAME_PART))
     )
-    return dropped.with_columns(reason=reason).drop("h0", "h1")
+    return dropped.with_columns(reason=reason)
+
+
+def _first_alike(h0: Hashes, h1: Hashes) -> npt.NDArray[np.int64]:
+    """For each place, the first place with the same pair of hashes, shape kept."""
+    order = np.lexsort((h1, h0))  # stable: places that are alike stay in ascending order
+    new = np.ones(order.size, dtype=bool)
+    new[1:] = (h0[order][1:] != h0[order][:-1]) | (h1[order][1:] != h1[order][:-1])
+    first = np.empty(order.size, dtype=np.int64)
+    first[order] = order[np.maximum.accumulate(np.where(new, np.arange(order.size), 0))]
+    return first
 
 
 def _copied_parts(dropped: pl.DataFrame, rows_of_parts: Mapping[str, int]) -> list[str]:

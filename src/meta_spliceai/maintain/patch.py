@@ -30,7 +30,7 @@ from meta_spliceai.build.patches import (
     stored_table,
 )
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
-from meta_spliceai.errors import InputError, StoreError, first_few
+from meta_spliceai.errors import InputError, first_few
 from meta_spliceai.maintain.patch_columns import (
     KEYS,
     ColumnSource,
@@ -42,7 +42,14 @@ from meta_spliceai.maintain.patch_columns import (
     types_of_reference,
     user_table,
 )
-from meta_spliceai.maintain.rewrite import Rewrite, destination, open_to_change, row_counts, write_rewrite
+from meta_spliceai.maintain.rewrite import (
+    Rewrite,
+    destination,
+    locked_as_opened,
+    open_to_change,
+    row_counts,
+    write_rewrite,
+)
 from meta_spliceai.reference.load import Reference, load
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.describe import as_json, column_as_json
@@ -291,9 +298,7 @@ def _add(dataset: DatasetFolder, name: str, kind: str, columns: Sequence[Column]
     manifest = dataset.manifest
     order = 1 + max((held.order for held in dataset.patches), default=0)
     made = Patch(name, kind, tuple(columns), master_checksums(manifest), order)
-    with Folder.existing(dataset.path, kind=KIND, format_version=FORMAT_VERSION) as folder:
-        if master_checksums(folder.manifest) != made.aligned:
-            raise StoreError("the dataset as it was", "another process changed it meanwhile", "run the command again")
+    with locked_as_opened(dataset) as folder:
         area = _fresh_staging_area(dataset.path)
         files = []
         for path in dataset.files:
@@ -363,7 +368,7 @@ def _fold(dataset: DatasetFolder) -> None:
         for _, _, frame in row_groups(dataset, ("gene_id", "gene_type")):
             types.update(frame.unique().iter_rows())
     plan = Rewrite(dataset, dataset.table, step, row_counts(dataset), types)
-    with destination(dataset.path, None, inplace=True) as target:
+    with destination(dataset, None, inplace=True) as target:
         write_rewrite(
             plan, target, lambda path: (frame for _, _, frame in row_groups(dataset, dataset.table.names, [path]))
         )

@@ -115,13 +115,15 @@ def open_to_change(path: Path) -> DatasetFolder:
 
 
 @contextmanager
-def destination(source: Path, dst: Path | None, *, inplace: bool) -> Iterator[Path]:
+def destination(source: DatasetFolder, dst: Path | None, *, inplace: bool) -> Iterator[Path]:
     """Where a rewrite goes: `dst`, or a staging area inside `source` that takes its place at the end, if it was used.
 
     Raises
     ------
     InputError
         Both or neither, or a `dst` that is the source.
+    StoreError
+        The source changed since it was opened.
     """
     if inplace == (dst is not None):
         raise InputError(
@@ -130,18 +132,35 @@ def destination(source: Path, dst: Path | None, *, inplace: bool) -> Iterator[Pa
             action="choose one; --inplace keeps the old files until the new ones are complete",
         )
     if dst is not None:
-        if dst.resolve() in (source.resolve(), (source / master.MASTER).resolve()):
+        if dst.resolve() in (source.path.resolve(), (source.path / master.MASTER).resolve()):
             raise InputError("--dst to be another folder", f"the dataset itself, {dst}", "choose another, or --inplace")
         yield dst
         return
-    with Folder.existing(source, kind=KIND, format_version=FORMAT_VERSION) as folder:
-        staging = staging_area(source)
+    with locked_as_opened(source) as folder:
+        staging = staging_area(source.path)
         if staging.exists():
             shutil.rmtree(staging)  # what an interrupted run left; nothing of it was ever in use
         yield staging
         if staging.exists():
-            replace_content(source)
+            replace_content(source.path)
             folder.log("replaced in place")
+
+
+@contextmanager
+def locked_as_opened(source: DatasetFolder) -> Iterator[Folder]:
+    """The dataset's folder, locked, if it is still as it was when it was opened.
+
+    Raises
+    ------
+    StoreError
+        Another process changed it meanwhile.
+    """
+    with Folder.existing(source.path, kind=KIND, format_version=FORMAT_VERSION) as folder:
+        if folder.manifest != source.manifest:
+            raise StoreError(
+                f"{source.path} as it was opened", "another process changed it meanwhile", "run the command again"
+            )
+        yield folder
 
 
 def write_rewrite(plan: Rewrite, target: Path, part_frames: PartFrames) -> Path:
