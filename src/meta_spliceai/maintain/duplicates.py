@@ -1,8 +1,10 @@
 """Which rows of a dataset are there twice.
 
 Two rows are duplicates when all of their columns are equal, or, with a subset, when these columns are. The keys of all
-rows are hashed file by file; only rows whose key occurs twice are read in full. Memory: about 40 bytes per row of the dataset,
-about 200 more per row that is there twice, and one row group. A row counts as equal to another when two independent 64-bit hashes of all its columns are.
+rows are hashed file by file; only rows whose key occurs twice are read in full. A row counts as equal to another when two
+independent 64-bit hashes of all its columns are.
+
+Memory: about 40 bytes per row of the dataset, about 100 more per row that is there twice, and one row group.
 """
 
 from __future__ import annotations
