@@ -13,6 +13,11 @@ from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.maintain.dedup import dedup as dataset_dedup
+from meta_spliceai.maintain.diff import diff as dataset_diff
+from meta_spliceai.maintain.migrate import migrate as dataset_migrate
+from meta_spliceai.maintain.patch import patch as dataset_patch
+from meta_spliceai.maintain.summary import summarise as dataset_summary
 from meta_spliceai.pipeline import demo, run
 from meta_spliceai.predict.base import evaluate_base as basepass_evaluate
 from meta_spliceai.predict.run import predict
@@ -35,6 +40,11 @@ __all__ = [
     "basepass_run",
     "basepass_status",
     "build",
+    "dataset_dedup",
+    "dataset_diff",
+    "dataset_migrate",
+    "dataset_patch",
+    "dataset_summary",
     "demo",
     "evaluate",
     "predict",

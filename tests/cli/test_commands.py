@@ -30,8 +30,9 @@ def test_every_option_is_keyword_only_typed_and_explained(name: str):
     function = getattr(commands, name)
     explained = {item.arg_name for item in parse(function.__doc__).params}
     for option in inspect.signature(function).parameters.values():
-        # what a command is about may stand without a word before it: `basemodel check pangolin`
-        assert option.kind is inspect.Parameter.KEYWORD_ONLY or option.name == "name", option.name
+        # what a command works on may be given without its name
+        works_on = option.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD and option.default is inspect.Parameter.empty
+        assert works_on or option.kind is inspect.Parameter.KEYWORD_ONLY, option.name
         assert option.annotation is not inspect.Parameter.empty, option.name
         assert option.name in explained, f"{name}: {option.name} has no description of its own"
 

@@ -91,7 +91,9 @@ class Summary:
     def facts(self) -> dict[str, Any]:
         """What the folder's manifest says about the dataset as a whole."""
         labels = {column: dict(self.counts[column]) for column in ("splice_type", "pred_type")}
-        return {"rows": self.rows, "genes": self.genes.height, "sampling": self.sampling, **labels}
+        base_pass = dict(self.base_pass)
+        made_from = {"build": self.build, "base_model": dict(self.base_model), "base_pass": base_pass}
+        return {"rows": self.rows, "genes": self.genes.height, "sampling": self.sampling, **labels, **made_from}
 
 
 def write_documents(folder: Path, summary: Summary) -> dict[str, int | None]:
@@ -176,10 +178,7 @@ def _options(summary: Summary) -> list[tuple[str, Any]]:
 
 def _inputs(summary: Summary) -> list[tuple[str, Any]]:
     described = {f"base model {name.replace('_', ' ')}": value for name, value in sorted(summary.base_model.items())}
-    rule = {
-        f"base pass {name.replace('_', ' ')}": value
-        for name, value in sorted(summary.base_pass["positions"]["rule"].items())
-    }
+    rule = {f"base pass {name.replace('_', ' ')}": value for name, value in sorted(summary.base_pass["rule"].items())}
     return [
         ("genome build", summary.build),
         ("reference fingerprint", summary.inputs["reference"]),

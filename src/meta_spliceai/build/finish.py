@@ -59,7 +59,7 @@ def _summary(folder: Folder, plan: BuildPlan, probe: Mapping[str, Any]) -> docum
     return documents.Summary(
         build=plan.reference.build,
         base_model=plan.artifacts.base_model,
-        base_pass=plan.artifacts.parameters,
+        base_pass={"rule": dict(plan.artifacts.rule), "flank": plan.artifacts.flank},
         inputs=folder.manifest.inputs,
         parameters=folder.manifest.parameters,
         software=folder.manifest.software,

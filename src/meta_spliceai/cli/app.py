@@ -1,7 +1,8 @@
 """The commands in the order of the work, and what all of them share.
 
 Results go to stdout, progress and messages to stderr. Exit status 0: done; 1: an error of this package, printed as
-expected / found / what to do; 2: the options could not be understood; 130: interrupted.
+expected / found / what to do, or a result that says so (`exit_status`), such as datasets that differ; 2: the options could
+not be understood; 130: interrupted.
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("basepass positions", "basepass_positions"),
     ("basepass evaluate", "basepass_evaluate"),
     ("build", "build"),
+    ("dataset summary", "dataset_summary"),
+    ("dataset dedup", "dataset_dedup"),
+    ("dataset patch", "dataset_patch"),
+    ("dataset diff", "dataset_diff"),
+    ("dataset migrate", "dataset_migrate"),
     ("train", "train"),
     ("evaluate", "evaluate"),
     ("predict", "predict"),
@@ -52,6 +58,7 @@ _GROUP_HELP = {
     "reference": "Fetch and prepare a genome and its annotation, and choose among several.",
     "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
+    "dataset": "Look at datasets, compare them, mend them and add to them.",
 }
 
 
@@ -135,7 +142,7 @@ def _call(command: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
         return EXIT_INTERRUPTED
     if result is not None:
         print(as_json(result) if json else as_text(result))
-    return 0
+    return int(getattr(result, "exit_status", 0))
 
 
 def _set_up_logging(verbose: int, *, quiet: bool) -> None:

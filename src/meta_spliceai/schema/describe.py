@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import polars as pl
 
 from meta_spliceai.schema.column import Column, Table
 
@@ -11,27 +14,34 @@ def _dtype(column: Column) -> str:
     return str(column.dtype() if isinstance(column.dtype, type) else column.dtype)
 
 
+def column_as_json(column: Column) -> dict[str, Any]:
+    """Everything a column declares, as plain values."""
+    return {
+        "name": column.name,
+        "dtype": _dtype(column),
+        "role": column.role,
+        "origin": column.origin,
+        "meaning": column.meaning,
+        "unit": column.unit,
+        "nullable": column.nullable,
+        "low": column.low,
+        "high": column.high,
+        "choices": list(column.choices),
+    }
+
+
+def column_from_json(content: Mapping[str, Any]) -> Column:
+    """The column that `column_as_json` described."""
+    return Column(**{**content, "dtype": getattr(pl, content["dtype"]), "choices": tuple(content["choices"])})
+
+
 def as_json(table: Table) -> dict[str, Any]:
     """Everything the table declares, as plain values; this is what `schema.json` and the Parquet metadata hold."""
     return {
         "table": table.name,
         "version": table.version,
         "meaning": table.meaning,
-        "columns": [
-            {
-                "name": column.name,
-                "dtype": _dtype(column),
-                "role": column.role,
-                "origin": column.origin,
-                "meaning": column.meaning,
-                "unit": column.unit,
-                "nullable": column.nullable,
-                "low": column.low,
-                "high": column.high,
-                "choices": list(column.choices),
-            }
-            for column in table
-        ],
+        "columns": [column_as_json(column) for column in table],
     }
 
 

@@ -351,9 +351,9 @@ def dataset_table(
 
 
 def dataset_table_of(parameters: Mapping[str, Any]) -> Table:
-    """The table of a dataset, from the parameters in its manifest."""
-    further = [FurtherBase(base["name"], tuple(base["channels"])) for base in parameters["further_bases"]]
-    return dataset_table(tuple(parameters["kmer_sizes"]), further, parameters["position_id_mode"])
+    """The table of a dataset, from the parameters in its manifest; the first datasets knew one base model and one mode."""
+    further = [FurtherBase(base["name"], tuple(base["channels"])) for base in parameters.get("further_bases", ())]
+    return dataset_table(tuple(parameters["kmer_sizes"]), further, parameters.get("position_id_mode", "genomic"))
 
 
 GENE_MANIFEST_TABLE = Table(

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from meta_spliceai.errors import BusyError, PlanMismatchError, StoreError, first_few
 from meta_spliceai.store import atomic
 from meta_spliceai.store.fingerprint import file_sha256, plain
+from meta_spliceai.store.staged import finish_replacement, is_half_replaced, staging_area
 
 MANIFEST = "manifest.json"
 RUN_LOG = "run_log.jsonl"
@@ -102,6 +103,12 @@ def read_manifest(folder: Path, kind: str, format_version: int) -> Manifest:
             found="no such file" if folder.exists() else "the folder does not exist",
             action=f"check the path, or make the {kind} first",
         )
+    if is_half_replaced(folder):
+        raise StoreError(
+            expected=f"a {kind} at {folder}, old or new",
+            found="its content was being replaced in place when that was interrupted",
+            action="run the same command again: the new files are complete, and it puts them in place first",
+        )
     raw = atomic.read_json(path)
     try:
         found_kind, found_version = raw["kind"], raw["format_version"]
@@ -111,7 +118,7 @@ def read_manifest(folder: Path, kind: str, format_version: int) -> Manifest:
             raise StoreError(
                 expected=f"format version {format_version} of a {kind} at {folder}",
                 found=f"version {found_version}",
-                action="make it again with this version of meta-spliceai, or use the version that made it",
+                action=_other_version(kind, folder, found_version, format_version),
             )
         parts = {
             name: PartEntry(
@@ -135,6 +142,14 @@ def read_manifest(folder: Path, kind: str, format_version: int) -> Manifest:
             found=f"it lacks or garbles {error}",
             action="the file was changed by something else: restore it, or remove the folder and run the command again",
         ) from error
+
+
+def _other_version(kind: str, folder: Path, found: Any, wanted: int) -> str:
+    if isinstance(found, int) and found > wanted:
+        return "it was made by a newer version of meta-spliceai: use that version, or a newer one"
+    if kind == "dataset":
+        return f"run `meta-spliceai dataset migrate {folder} --dst NEW_FOLDER`"
+    return "make it again with this version of meta-spliceai, or use the version that made it"
 
 
 class Folder:
@@ -186,6 +201,7 @@ class Folder:
         with atomic.disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         with locked(path):
+            finish_replacement(path)
             atomic.remove_leftovers(path)
             fresh = Manifest(
                 kind, format_version, plain(dict(parameters)), dict(inputs), software_versions(), {}, False, {}
@@ -207,6 +223,25 @@ class Folder:
                 folder = cls(path, fresh)
                 folder._write()
                 yield folder
+
+    @classmethod
+    @contextmanager
+    def existing(cls, path: Path, *, kind: str, format_version: int) -> Iterator[Folder]:
+        """Open a folder to change it, whatever it was made from, while holding its lock.
+
+        Raises
+        ------
+        StoreError
+            As `read_manifest`.
+        BusyError
+            Another process holds the lock.
+        """
+        if not (path / MANIFEST).exists():
+            read_manifest(path, kind, format_version)  # says what is missing; no lock is left in a stranger's folder
+        with locked(path):
+            finish_replacement(path)
+            atomic.remove_leftovers(path)
+            yield cls(path, read_manifest(path, kind, format_version))
 
     def is_done(self, name: str, fingerprint: str, *, verify: bool = False) -> bool:
         """Whether part `name` is finished: entry, fingerprint, and each file's size and footer (or checksum) agree."""
@@ -260,6 +295,23 @@ class Folder:
         self._manifest = dataclasses.replace(self._manifest, complete=True, facts=plain(dict(facts)))
         self._write()
 
+    def stage(self, manifest: Manifest) -> None:
+        """Put the manifest of the content that is to be replaced, or added to, into the staging area.
+
+        The staging area then holds this and the files that are new or other than before.
+        """
+        atomic.write_json(staging_area(self.path) / MANIFEST, plain(manifest))
+
+    def amend(self, manifest: Manifest) -> None:
+        """Write another manifest in one step, then delete the files that only the old one names."""
+        old = [file.name for file in self._manifest.files()]
+        self._manifest = manifest
+        self._write()
+        staying = {file.name for file in manifest.files()}
+        for name in old:
+            if name not in staying:
+                atomic.remove(self.path / name)
+
     def log(self, event: str, **facts: Any) -> None:
         """Append what varies from run to run to the run log."""
         atomic.append_line(
@@ -270,14 +322,8 @@ class Folder:
         atomic.write_json(self.path / MANIFEST, plain(self._manifest))
 
     def _start_anew(self, fresh: Manifest, kept: Collection[str]) -> None:
-        old = [file.name for file in self._manifest.files()]
         parts = {name: entry for name, entry in self._manifest.parts.items() if name in kept}
-        self._manifest = dataclasses.replace(fresh, parts=parts)
-        self._write()
-        staying = {file.name for file in self._manifest.files()}
-        for name in old:
-            if name not in staying:
-                atomic.remove(self.path / name)
+        self.amend(dataclasses.replace(fresh, parts=parts))
 
 
 def file_is_whole(folder: Path, file: FileEntry, *, verify: bool = False) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -64,6 +64,24 @@ def write_parquet(frame: pl.DataFrame, path: Path, table: Table, *, checked: boo
             row_group_size=row_group_rows(table),
             write_page_index=False,
         )
+
+
+def write_row_groups(frames: Iterable[pl.DataFrame], path: Path, table: Table) -> int:
+    """Write each frame as one row group, whole or not at all; returns the number of rows.
+
+    For files that are read side by side with another one: their row groups hold the same rows.
+    """
+    rows = 0
+    schema = arrow_table(table.empty(), table).schema
+    with (
+        written_aside(path) as aside,
+        pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=_repetitive(table)) as writer,
+    ):
+        for frame in frames:
+            check_frame(frame, table, source=path.name)
+            writer.write_table(arrow_table(frame, table), row_group_size=max(1, frame.height))
+            rows += frame.height
+    return rows
 
 
 class TableWriter:

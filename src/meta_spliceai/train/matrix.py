@@ -8,6 +8,9 @@ with `genes` the number of the dataset's genes on that strand whose body holds t
 genes, kept with its own probability in each, so the expected weight of a base over all its rows is exactly 1: sums over
 weighted rows estimate sums over the distinct bases of whole genes without bias, however genes overlap. Where a site has a
 row for each of its transcripts, the weight is shared among them.
+Where
+`dataset dedup --subset-cols` merged the rows of one base, its one row has the probability that any of them was kept, and
+`genes` is 1.
 
 Only rows that reach the gate have features here, because only those are ever learnt from; the others, which are nearly
 all, keep the few columns that calibration needs.
@@ -28,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_spliceai.build.master import MASTER
+from meta_spliceai.build.patches import MERGED_UNITS, PATCHES, Patch, patched_table, patches_of, stored_table
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import SchemaError, StoreError, first_few
 from meta_spliceai.features.further import probability_of_logit
@@ -35,9 +39,8 @@ from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.features import CHANNELS, FurtherBase, mean_logit_features
-from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import fingerprint
-from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
+from meta_spliceai.store.folder import MANIFEST, Manifest, file_is_whole, read_manifest
 from meta_spliceai.store.tables import SCHEMA_KEY
 
 Floats = npt.NDArray[np.float32]
@@ -58,12 +61,13 @@ _MEANS = tuple(column.name for column in mean_logit_features([FurtherBase("any",
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:
-    """A built dataset: its folder, its manifest, its table, and the files that training reads."""
+    """A built dataset: its folder, its manifest, its table, its patches, and the files that training reads."""
 
     path: Path
     manifest: Manifest
     table: Table
     files: tuple[Path, ...]
+    patches: tuple[Patch, ...] = ()
 
     @property
     def gene_ids(self) -> list[str]:
@@ -72,9 +76,32 @@ class DatasetFolder:
 
     @property
     def fingerprint(self) -> str:
-        """Identity of the rows."""
-        contents = {file.name: file.sha256 for file in self.manifest.files() if file.name.startswith(f"{MASTER}/")}
-        return fingerprint(contents)
+        """Identity of the rows, those of patches included."""
+        folders = (f"{MASTER}/", f"{PATCHES}/")
+        return fingerprint({file.name: file.sha256 for file in self.manifest.files() if file.name.startswith(folders)})
+
+    @property
+    def one_row_per_unit(self) -> bool:
+        """Whether the rows that overlapping genes had of one base were merged into one."""
+        return bool(self.manifest.parameters.get(MERGED_UNITS, False))
+
+    def sources(self, path: Path, names: Sequence[str]) -> dict[Path, list[str]]:
+        """Which files hold the named columns of the rows of one part: the part itself, or side files of patches."""
+        by_file: dict[Path, list[str]] = {}
+        for name in names:
+            holder = next((patch for patch in reversed(self.patches) if name in patch.table.names), None)
+            file = path if holder is None else self.path / holder.side_file(path.name)
+            by_file.setdefault(file, []).append(name)
+        return by_file
+
+    def scan(self) -> pl.LazyFrame:
+        """All rows with all columns, patched ones included, as one lazy table."""
+        return pl.concat([self._scan_part(path) for path in self.files])
+
+    def _scan_part(self, path: Path) -> pl.LazyFrame:
+        sides = self.sources(path, self.table.names)
+        frames = [pl.scan_parquet(file, glob=False).select(names) for file, names in sides.items()]
+        return pl.concat(frames, how="horizontal").select(self.table.names)
 
 
 def open_dataset(path: Path) -> DatasetFolder:
@@ -86,8 +113,16 @@ def open_dataset(path: Path) -> DatasetFolder:
         There is no dataset, it is not finished, or a file cannot be read.
     SchemaError
         A file has missing, other or reordered columns, or was written with another version of the schema.
+    PlanMismatchError
+        The files changed after they were patched.
     """
     folder = path.parent if path.name == MASTER and not (path / MANIFEST).exists() else path
+    if not (folder / MANIFEST).exists() and any((*folder.glob("*.parquet"), *folder.glob(f"{MASTER}/*.parquet"))):
+        raise StoreError(
+            expected=f"a dataset with {MANIFEST} at {folder}",
+            found="Parquet files without one, as another program or an older version writes them",
+            action=f"run `meta-spliceai dataset migrate {folder} --reference FOLDER`: it converts them, or says why not",
+        )
     manifest = read_manifest(folder, KIND, FORMAT_VERSION)
     if not manifest.complete:
         raise StoreError(
@@ -95,11 +130,26 @@ def open_dataset(path: Path) -> DatasetFolder:
             found=f"{len(manifest.parts)} finished parts of a build that was not completed",
             action="run the same build command again; it resumes",
         )
-    table = dataset_table_of(manifest.parameters)
+    table = stored_table(manifest)
+    patches = patches_of(manifest, folder)
     files = tuple(folder / file.name for file in manifest.files() if file.name.startswith(f"{MASTER}/"))
     for file in files:
         _check_file(file, table)
-    return DatasetFolder(folder, manifest, table, files)
+    _check_side_files(folder, manifest, patches)
+    return DatasetFolder(folder, manifest, patched_table(table, patches), files, patches)
+
+
+def _check_side_files(folder: Path, manifest: Manifest, patches: Sequence[Patch]) -> None:
+    entries = {file.name: file for file in manifest.files()}
+    for patch in patches:
+        names = [patch.side_file(name) for name in patch.aligned]
+        damaged = [name for name in names if name not in entries or not file_is_whole(folder, entries[name])]
+        if damaged:
+            raise StoreError(
+                expected=f"all {len(names)} side files of patch {patch.name} in {folder}",
+                found=f"missing or damaged: {first_few(damaged)}",
+                action=f"run `meta-spliceai dataset patch {folder} --rollback {patch.name}`, then patch again",
+            )
 
 
 def _check_file(path: Path, table: Table) -> None:
@@ -109,7 +159,7 @@ def _check_file(path: Path, table: Table) -> None:
         raise SchemaError(
             expected=f"{path} to be a {table.name} table, version {table.version}",
             found=f"{written.get('table', 'no table name')}, version {written.get('version', 'unknown')}",
-            action="build the dataset again with this version of meta-spliceai",
+            action="build the dataset again with this version of meta-spliceai, or run `meta-spliceai dataset migrate`",
         )
     missing = [name for name in table.names if name not in schema.names]
     extra = [name for name in schema.names if name not in set(table.names)]
@@ -212,14 +262,14 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
     """
     shared = ["unit_rows"] if "unit_rows" in dataset.table.names else []
     means = [name for name in _MEANS if name in dataset.table.names]
-    light = pl.concat([frame for _, _, frame in _frames(dataset, [*_LIGHT, *shared, *means])])
+    light = pl.concat([frame for _, _, frame in row_groups(dataset, [*_LIGHT, *shared, *means])])
     rows_of_base = light["unit_rows"].to_numpy() if shared else 1
     donor, acceptor = (light[f"{channel}_score"].to_numpy() for channel in ("donor", "acceptor"))
     starts = [probability_of_logit(light[name].to_numpy()) for name in means] or [donor, acceptor]
     passes = np.maximum(*starts) >= np.float32(gate)
     matrix = np.empty((int(passes.sum()), len(names)), dtype=np.float32)
     row = filled = 0
-    for _, _, frame in _frames(dataset, names):
+    for _, _, frame in row_groups(dataset, names):
         kept = frame.filter(pl.Series(passes[row : row + frame.height]))
         matrix[filled : filled + kept.height] = kept.cast(pl.Float32).to_numpy()
         row += frame.height
@@ -232,26 +282,65 @@ def load_rows(dataset: DatasetFolder, names: Sequence[str], genes: pl.DataFrame,
         acceptor_start=starts[1],
         is_donor=light["is_donor"].to_numpy(),
         is_acceptor=light["is_acceptor"].to_numpy(),
-        weight=1.0 / light["inclusion_probability"].to_numpy() / genes_at(light, genes) / rows_of_base,
+        weight=1.0
+        / light["inclusion_probability"].to_numpy()
+        / (1 if dataset.one_row_per_unit else genes_at(light, genes))
+        / rows_of_base,
         gated=np.flatnonzero(passes),
         names=tuple(names),
         features=matrix,
     )
 
 
-def _frames(dataset: DatasetFolder, names: Sequence[str]) -> Iterator[tuple[Path, int, pl.DataFrame]]:
-    """Some columns of each row group, checked against the schema, in order."""
-    wanted = set(names)
-    declared = {column.name: column for column in dataset.table if column.name in wanted}
-    table = Table(dataset.table.name, dataset.table.version, "", tuple(declared[name] for name in names))
-    for path in dataset.files:
-        file = _parquet(path)
-        for group in range(file.num_row_groups):
-            try:
-                frame: Any = pl.from_arrow(file.read_row_group(group, columns=list(names)))
-            except (OSError, pa.ArrowException) as error:
-                raise _unreadable(path, error) from error
-            yield path, group, check_frame(frame.select(names), table, source=path.name)
+def row_groups(
+    dataset: DatasetFolder, names: Sequence[str], files: Sequence[Path] | None = None, *, checked: bool = True
+) -> Iterator[tuple[Path, int, pl.DataFrame]]:
+    """Some columns of each row group, patched ones included, checked against the schema: file, number in it, rows.
+
+    With `files`, only those of the dataset's files are read; without `checked`, values are taken as they are.
+
+    Raises
+    ------
+    SchemaError
+        The dataset lacks a column, or holds values that its schema does not allow.
+    StoreError
+        A file cannot be read.
+    """
+    table = _selected(dataset, names)
+    for path in dataset.files if files is None else files:
+        sources = [(_parquet(file), held) for file, held in dataset.sources(path, names).items()]
+        for group in range(sources[0][0].num_row_groups):
+            frame = _side_by_side(path, sources, group).select(names)
+            yield path, group, check_frame(frame, table, source=path.name) if checked else frame
+
+
+def read_row_group(dataset: DatasetFolder, path: Path, group: int, names: Sequence[str]) -> pl.DataFrame:
+    """Some columns of one row group of a file, patched ones included; values are taken as they are."""
+    sources = [(_parquet(file), held) for file, held in dataset.sources(path, names).items()]
+    return _side_by_side(path, sources, group).select(names)
+
+
+def _side_by_side(path: Path, sources: Sequence[tuple[pq.ParquetFile, list[str]]], group: int) -> pl.DataFrame:
+    try:
+        read: list[Any] = [pl.from_arrow(file.read_row_group(group, columns=held)) for file, held in sources]
+        frames: list[pl.DataFrame] = read
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    if len({held.height for held in frames}) > 1:
+        raise _unreadable(path, ValueError(f"row group {group} of a side file has another number of rows"))
+    return pl.concat(frames, how="horizontal")
+
+
+def _selected(dataset: DatasetFolder, names: Sequence[str]) -> Table:
+    declared = {column.name: column for column in dataset.table}
+    missing = [name for name in names if name not in declared]
+    if missing:
+        raise SchemaError(
+            expected=f"the columns {first_few(names)} in {dataset.path}",
+            found=f"no {first_few(missing)}: the dataset was converted from one that does not say",
+            action="build a dataset of the same genes with this version of meta-spliceai",
+        )
+    return Table(dataset.table.name, dataset.table.version, "", tuple(declared[name] for name in names))
 
 
 def genes_at(rows: pl.DataFrame, genes: pl.DataFrame) -> npt.NDArray[np.int64]:

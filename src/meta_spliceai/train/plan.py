@@ -12,10 +12,11 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import artifacts_of, check_covered
-from meta_spliceai.errors import InputError
+from meta_spliceai.errors import InputError, first_few
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
+from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
 from meta_spliceai.train.groups import Similarity, gene_groups
@@ -125,7 +126,9 @@ def plan_training(
     for arm in chosen:
         assert arm.profile is not None
         check_probe(opened.manifest.facts, arm.profile)
-        check_admitted(admitted_features(opened.table, arm.profile), opened.table, arm.profile)
+        names = admitted_features(opened.table, arm.profile)
+        check_admitted(names, opened.table, arm.profile)
+        _check_computable(names, opened)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
     with loaded.open_genome() as genome:
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
@@ -166,6 +169,19 @@ def plan_training(
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_computable(names: Sequence[str], dataset: DatasetFolder) -> None:
+    """A model is measured on every base of whole genes, so each of its features must be known for every base."""
+    built = set(dataset_table_of(dataset.manifest.parameters).names)
+    added = [name for name in names if name not in built]
+    if added:
+        raise InputError(
+            expected="features that can be computed for every base of a gene",
+            found=f"columns that were added to the dataset's rows: {first_few(added)}",
+            action="take them out with `dataset patch --rollback`, or add them with --role text: they are then kept, and no "
+            "model reads them",
+        )
 
 
 def _check_inputs(dataset: DatasetFolder, reference: Reference, artifacts: Artifacts) -> None:
