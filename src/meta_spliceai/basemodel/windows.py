@@ -16,6 +16,11 @@ HALO = 6_462
 """Bases' worth of work a window costs beyond its own length, for SpliceAI's 10,000 nt of context."""
 
 
+def windows_for(halo: int, *, bound: int | None = None) -> tuple[int, ...]:
+    """Lengths to compile for."""
+    return WINDOWS
+
+
 @lru_cache(maxsize=4096)
 def plan_windows(length: int, *, windows: tuple[int, ...] = WINDOWS, halo: int = HALO) -> tuple[tuple[int, int], ...]:
     """The cheapest way to cover `length` bases, the longest windows first; it depends on nothing but the arguments.
