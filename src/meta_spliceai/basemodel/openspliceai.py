@@ -49,7 +49,9 @@ def load_openspliceai(
     ModelError
         The folder or a file is missing, unreadable, damaged, tries to run code, or is of another network or context.
     """
-    action = f"run `meta-spliceai basemodel fetch {name}`, or give the folder of its five .pt files as weights ({LICENCE})"
+    action = (
+        f"run `meta-spliceai basemodel fetch {name}`, or give the folder of its five .pt files as weights ({LICENCE})"
+    )
     files = _weight_files(weights or weights_home(name), action)
     networks, weights_fingerprint = read_networks(files, _network, kind="OpenSpliceAI's", action=action)
     context = _context(networks, files, wanted=CONTEXT_OF.get(name), name=name)
@@ -87,8 +89,8 @@ def _context(networks: list[Network], files: list[Path], *, wanted: int | None, 
 
 def _network(tensors: TensorReader, _: Path) -> Network:
     units = {name.split(".")[1] for name in tensors.names if name.startswith("residual_units.")}
-    n_groups = len(units) // (BLOCKS_PER_GROUP + 1)
-    if n_groups not in range(1, len(GROUPS) + 1):
+    n_groups, rest = divmod(len(units), BLOCKS_PER_GROUP + 1)
+    if rest or n_groups not in range(1, len(GROUPS) + 1):
         raise tensors.refusal(f"it has {len(units)} residual units and skips instead of 5, 10, 15 or 20")
     skips = [tensors.layer("initial_skip.conv", 1, FILTERS, FILTERS)]
     groups = []

@@ -102,8 +102,8 @@ class OpenVINOEngine:
             values = team.score(codes)
             channels |= dict(zip(team.channels, values, strict=False))
             spreads.extend(values[row] for row in team.spread_rows)
-        spread = spreads[0] if len(spreads) == 1 else np.mean(spreads, axis=0, dtype=np.float32)
-        return Scores({**channels, SPREAD: spread})
+        channels[SPREAD] = spreads[0] if len(spreads) == 1 else np.mean(np.stack(spreads), axis=0)
+        return Scores(channels)
 
 
 class _Graphs:

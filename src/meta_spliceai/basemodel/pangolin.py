@@ -31,6 +31,10 @@ TRAINING_CHROMOSOMES = ("2", "4", "6", "8", *(str(number) for number in range(10
 of both sets, but that the published weights come from exactly that code is not known, so both count as trained on."""
 
 
+_KIND = "Pangolin's"
+_ACTION = f"run `meta-spliceai basemodel fetch {NAME}`, or give the folder of its 24 files as weights ({LICENCE})"
+
+
 def load_pangolin(*, weights: Path | None = None, options: EngineOptions = DEFAULT_OPTIONS) -> Ensemble:
     """Load Pangolin.
 
@@ -46,9 +50,7 @@ def load_pangolin(*, weights: Path | None = None, options: EngineOptions = DEFAU
     ModelError
         The folder or a file is missing, unreadable, damaged, tries to run code, or is of another network.
     """
-    action = f"run `meta-spliceai basemodel fetch {NAME}`, or give the folder of its 24 files as weights ({LICENCE})"
-    files = weight_files(weights or weights_home(NAME), action)
-    networks, weights_fingerprint = read_networks(files, _network, kind="Pangolin's", action=action)
+    networks, weights_fingerprint = read_pangolin(weights or weights_home(NAME))
     info = BaseModelInfo(
         name=NAME,
         training_build="GRCh38",
@@ -61,14 +63,14 @@ def load_pangolin(*, weights: Path | None = None, options: EngineOptions = DEFAU
     return Ensemble(make_engine(networks, options), info)
 
 
-def weight_files(folder: Path, action: str) -> list[Path]:
-    """The files in `folder`, the replicates of a number one after the other; `ModelError` where one is missing."""
-    existing_folder(folder, kind="Pangolin's", action=action)
+def read_pangolin(folder: Path) -> tuple[list[Network], str]:
+    """The networks of the 24 files in `folder`, the replicates of a number one after the other, and their fingerprint."""
+    existing_folder(folder, kind=_KIND, action=_ACTION)
     files = [folder / f"final.{replicate}.{number}.3.v2" for number in range(len(CHANNELS)) for replicate in REPLICATES]
     missing = [file.name for file in files if not file.is_file()]
     if missing:
-        raise ModelError(f"{len(files)} weight files in {folder}", f"no {first_few(missing)}", action)
-    return files
+        raise ModelError(f"{len(files)} weight files in {folder}", f"no {first_few(missing)}", _ACTION)
+    return read_networks(files, _network, kind=_KIND, action=_ACTION)
 
 
 def _network(tensors: TensorReader, file: Path) -> Network:
@@ -78,9 +80,7 @@ def _network(tensors: TensorReader, file: Path) -> Network:
     for group, (taps, _) in enumerate(GROUPS):
         groups.append(
             tuple(
-                tensors.block(
-                    f"resblocks.{BLOCKS_PER_GROUP * group + i}", taps, normalisation="bn", convolution="conv"
-                )
+                tensors.block(f"resblocks.{BLOCKS_PER_GROUP * group + i}", taps, normalisation="bn", convolution="conv")
                 for i in range(BLOCKS_PER_GROUP)
             )
         )

@@ -22,7 +22,7 @@ import numpy.typing as npt
 Tensors = dict[str, npt.NDArray[Any]]
 
 _ZIP = b"PK\x03\x04"
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
     "HalfStorage": np.dtype("<f2"),
@@ -176,8 +176,8 @@ def _values(content: bytes, storage_type: _StorageType) -> npt.NDArray[Any]:
     dtype = _DTYPES[storage_type.name]
     if len(content) % dtype.itemsize:
         raise TorchFileError("one of its parts is cut off")
-    values = np.frombuffer(content, dtype=dtype)
+    values: npt.NDArray[Any] = np.frombuffer(content, dtype=dtype)
     if storage_type.name == "BFloat16Storage":
         # bfloat16 is the upper half of a float32.
-        return (values.astype(np.uint32) << 16).view(np.float32)
+        values = (values.astype(np.uint32) << 16).view(np.float32)
     return values
