@@ -38,7 +38,7 @@ def make_engine(networks: Sequence[Network], options: EngineOptions) -> Engine:
     Raises
     ------
     ModelError
-        The device needs torch, which is not installed, or `fast` is asked for where it would be slow.
+        The device needs torch, which is not installed, or `fast` is asked for on a processor without AMX.
     """
     if options.device == "cpu":
         if options.precision == "fast":

@@ -12,10 +12,11 @@ from functools import lru_cache
 WINDOWS = (1_000, 12_000, 20_000, 32_000, 100_000)
 """Bases scored per window. Over all GENCODE genes with 5,000-nt flanks, merged per strand, the best covers cost 12 % more
 than windows of exactly the genes' lengths; the longest bounds the memory."""
-_FEW_WINDOWS = (1_000, 12_000, 100_000)
-_LITTLE_HALO = 500
 HALO = 6_462
 """Bases' worth of work a window costs beyond its own length, for SpliceAI's 10,000 nt of context."""
+_FEW_WINDOWS = (1_000, 12_000, 100_000)
+"""The same where that work is below `_LITTLE_HALO`, as with 80 or 400 nt of context."""
+_LITTLE_HALO = 500
 
 
 def windows_for(halo: int, *, bound: int | None = None) -> tuple[int, ...]:
@@ -24,8 +25,8 @@ def windows_for(halo: int, *, bound: int | None = None) -> tuple[int, ...]:
     Parameters
     ----------
     halo
-        What a window costs beyond its length. Where that is little, short windows fill the gaps that long ones leave, and fewer
-        lengths suffice.
+        What a window costs beyond its length. Where that is little, short windows fill what long ones leave, and
+        fewer lengths suffice.
     bound
         Bases per window at most, at least the shortest length; it may also be longer than the longest one.
     """
