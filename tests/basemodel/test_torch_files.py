@@ -63,6 +63,14 @@ def test_known_names_do_not_lead_elsewhere() -> None:
             read_tensors(one(named(module, name)))
 
 
+def test_a_file_cannot_change_how_the_next_one_is_read() -> None:
+    rebuild = named("torch._utils", "_rebuild_tensor_v2")
+    state = b"}(" + text("__defaults__") + b")u"
+    for changed in (state, b"N" + state + b"\x86"):
+        with pytest.raises(TorchFileError, match=r"data.pkl is damaged"):
+            read_tensors(one(rebuild + changed + b"b"))
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

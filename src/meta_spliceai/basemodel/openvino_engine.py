@@ -101,13 +101,13 @@ class OpenVINOEngine:
         for team in self._teams:
             values = team.score(codes)
             channels |= dict(zip(team.channels, values, strict=False))
-            spreads.extend(values[row] for row in team.spread_rows)
+            spreads.extend(values[len(team.channels) :])
         channels[SPREAD] = spreads[0] if len(spreads) == 1 else np.mean(np.stack(spreads), axis=0)
         return Scores(channels)
 
 
 class _Graphs:
-    """Compiled graphs, one per window length; where several teams share them, one per shape of the weights as well."""
+    """Compiled graphs, one per window length; where several teams share them, one per kind of team as well."""
 
     def __init__(self, options: dict[str, object], *, shared: bool) -> None:
         self._openvino = _openvino()
@@ -128,7 +128,7 @@ class _Graphs:
         self, networks: Sequence[Network], inputs: list[npt.NDArray[np.float32]], codes: Codes
     ) -> npt.NDArray[np.float32]:
         """What `_TeamGraph` gives; valid until the next call."""
-        key = (codes.size, networks[0].slope, tuple(weights.shape for weights in inputs))
+        key = (codes.size, _structure(networks), tuple(weights.shape for weights in inputs))
         request = self._requests.get(key)
         if request is None:
             graph = _TeamGraph(self._openvino, codes.size, weights_are_inputs=self._shared).model(networks)
@@ -138,6 +138,18 @@ class _Graphs:
         return result
 
 
+def _structure(networks: Sequence[Network]) -> Hashable:
+    """What a graph depends on besides the weights and their shapes."""
+    return tuple(
+        (
+            network.slope,
+            network.outputs == TYPED_OUTPUTS,
+            tuple((block.first.dilation, block.second.dilation) for group in network.groups for block in group),
+        )
+        for network in networks
+    )
+
+
 class _Team:
     """Networks that give the same outputs."""
 
@@ -145,9 +157,8 @@ class _Team:
         outputs = networks[0].outputs
         self.channels = TYPED_CHANNELS if outputs == TYPED_OUTPUTS else outputs
         n = len(self.channels)
-        self.spread_rows = (
-            [n] if outputs == TYPED_OUTPUTS else [n + i for i, name in enumerate(outputs) if name.startswith(SITE)]
-        )
+        spreads = [0] if outputs == TYPED_OUTPUTS else [i for i, name in enumerate(outputs) if name.startswith(SITE)]
+        self._rows = [*range(n), *(n + place for place in spreads)]
         self._networks = networks
         self._context = networks[0].context
         self._halo = networks[0].mean_halo
@@ -157,16 +168,13 @@ class _Team:
         self._unknown: npt.NDArray[np.float32] | None = None
 
     def score(self, codes: Codes) -> npt.NDArray[np.float32]:
-        """What `_TeamGraph` gives, for the n inner bases."""
+        """A row per channel, then one per spread, for the n inner bases."""
         length = codes.size - self._context
-        scores: npt.NDArray[np.float32] | None = None
+        scores = np.empty((len(self._rows), length), dtype=np.float32)
         for start, window in plan_windows(length, windows=self._windows, halo=self._halo):
             end = min(start + window, length)
             values = self._window_scores(codes[start : end + self._context], window)[:, : end - start]
-            if scores is None:
-                scores = np.empty((len(values), length), dtype=np.float32)
-            scores[:, start:end] = values
-        assert scores is not None
+            scores[:, start:end] = values[self._rows]
         return scores
 
     def _window_scores(self, codes: Codes, window: int) -> npt.NDArray[np.float32]:

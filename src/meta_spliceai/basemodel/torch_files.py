@@ -125,28 +125,33 @@ def _known_global(module: str, name: str) -> Any:
     if (module, name) == ("collections", "OrderedDict"):
         return OrderedDict
     if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-        return _rebuilt
+        return _Rebuild()
     if module == "torch" and name in _DTYPES:
         return _StorageType(name)
     raise TorchFileError(f"it wants to run {module}.{name}, which no file of weights needs; nothing of it was run")
 
 
-def _rebuilt(storage: object, offset: object, shape: object, strides: object, *_: object) -> npt.NDArray[Any]:
-    """A tensor: a view of a storage, all in numbers of elements; a copy is returned."""
-    if not (isinstance(storage, _Storage) and isinstance(shape, tuple) and isinstance(strides, tuple)):
-        raise TorchFileError("one of its tensors is not described as torch does it")
-    numbers = (offset, *shape, *strides)
-    if len(shape) != len(strides) or not all(isinstance(number, int) and number >= 0 for number in numbers):
-        raise TorchFileError("one of its tensors has no valid shape")
-    values = storage.values
-    if prod(shape) == 0:
-        return np.empty(shape, dtype=values.dtype)
-    start = int(str(offset))
-    last = start + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
-    if last >= values.size or prod(shape) > values.size:
-        raise TorchFileError("one of its tensors is larger than its data")
-    view = np.lib.stride_tricks.as_strided(values[start:], shape, [stride * values.itemsize for stride in strides])
-    return view.copy()
+class _Rebuild:
+    """What stands for torch's function that makes a tensor; it has no attributes that a pickle could change."""
+
+    __slots__ = ()
+
+    def __call__(self, storage: object, offset: object, shape: object, strides: object, *_: object) -> npt.NDArray[Any]:
+        """A copy of a view of a storage; offset, shape and strides are in numbers of elements."""
+        if not (isinstance(storage, _Storage) and isinstance(shape, tuple) and isinstance(strides, tuple)):
+            raise TorchFileError("one of its tensors is not described as torch does it")
+        numbers = (offset, *shape, *strides)
+        if len(shape) != len(strides) or not all(isinstance(number, int) and number >= 0 for number in numbers):
+            raise TorchFileError("one of its tensors has no valid shape")
+        values = storage.values
+        if prod(shape) == 0:
+            return np.empty(shape, dtype=values.dtype)
+        start = int(str(offset))
+        last = start + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
+        if last >= values.size or prod(shape) > values.size:
+            raise TorchFileError("one of its tensors is larger than its data")
+        view = np.lib.stride_tricks.as_strided(values[start:], shape, [stride * values.itemsize for stride in strides])
+        return view.copy()
 
 
 class _TensorUnpickler(pickle.Unpickler):
