@@ -1,4 +1,4 @@
-"""SpliceAI's weights, where they are installed."""
+"""Weights, where they are installed or lie beside the checkout."""
 
 from __future__ import annotations
 
@@ -24,3 +24,14 @@ def spliceai_files() -> list[Path]:
 @pytest.fixture(scope="session")
 def spliceai(spliceai_files: list[Path]) -> BaseModel:
     return load_base_model("spliceai", options=EngineOptions(threads=2))
+
+
+@pytest.fixture(scope="session")
+def openspliceai_weights(shared: Path) -> Path:
+    """Holds one folder per context, e.g. 80nt."""
+    return shared / "weights" / "openspliceai-mane"
+
+
+@pytest.fixture(scope="session")
+def pangolin_weights(shared: Path) -> Path:
+    return shared / "weights" / "pangolin"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meta_spliceai.basemodel.network import ACCEPTOR, DONOR, Block, Convolution, Network
-from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine
+from meta_spliceai.basemodel.network import ACCEPTOR, DONOR, TYPED_OUTPUTS, Block, Convolution, Network
+from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine, _Graphs
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 from tests.oracles.basemodel_oracles import network_probabilities
 from tests.protocols.base_model_protocol import channels
@@ -19,7 +19,7 @@ from tests.protocols.base_model_protocol import channels
 FILTERS = 8
 
 
-def tiny_network(seed: int) -> Network:
+def tiny_network(seed: int, *, slope: float = 0.0, outputs: tuple[str, ...] = TYPED_OUTPUTS) -> Network:
     """Three blocks with random weights: 36 nt of context."""
     rng = np.random.default_rng(seed)
 
@@ -33,8 +33,10 @@ def tiny_network(seed: int) -> Network:
     return Network(
         stem=Convolution(normal(1, 4, FILTERS), normal(FILTERS)),
         groups=((block(3, 1), block(3, 4)), (block(5, 2),)),
-        projections=tuple(normal(FILTERS, 3) for _ in range(3)),
-        bias=normal(3),
+        projections=tuple(normal(FILTERS, len(outputs)) for _ in range(3)),
+        bias=normal(len(outputs)),
+        slope=slope,
+        outputs=outputs,
     )
 
 
@@ -70,6 +72,42 @@ def test_scores_are_mean_and_spread_of_the_members(whole: OpenVINOEngine) -> Non
     np.testing.assert_allclose(channels(whole.score(codes)), expected, rtol=0, atol=2e-6)
 
 
+def test_a_leaky_network_leaks() -> None:
+    codes = some_codes(150)
+    leaky = tiny_network(0, slope=0.1)
+    expected = network_probabilities(leaky, codes)
+    scores = OpenVINOEngine([leaky], threads=1, windows=(200,)).score(codes)
+    np.testing.assert_allclose(scores.donor, expected[:, DONOR], rtol=0, atol=2e-6)
+    np.testing.assert_allclose(scores.acceptor, expected[:, ACCEPTOR], rtol=0, atol=2e-6)
+    assert np.abs(expected - network_probabilities(NETWORKS[0], codes)).max() > 0.01
+
+
+@pytest.mark.parametrize("windows", [(200,), (20, 60)])
+def test_members_of_different_outputs_give_the_channels_of_all(windows: tuple[int, ...]) -> None:
+    codes = some_codes(150)
+    outputs = [("site_a",), ("usage_a",), ("site_b",)]
+    members = [tiny_network(seed, outputs=outputs[seed % 3], slope=0.2 * (seed % 3 == 2)) for seed in range(7)]
+    scores = OpenVINOEngine(members, threads=1, windows=windows).score(codes)
+    values = [network_probabilities(network, codes)[:, 0] for network in members]
+    expected = {name: np.stack(values[first::3]) for first, (name,) in enumerate(outputs)}
+    assert scores.channels == ("site_a", "usage_a", "site_b", "spread")
+    for name, replicates in expected.items():
+        np.testing.assert_allclose(scores[name], replicates.mean(axis=0), rtol=0, atol=2e-6)
+    spread = (expected["site_a"].std(axis=0) + expected["site_b"].std(axis=0)) / 2
+    np.testing.assert_allclose(scores.spread, spread, rtol=0, atol=2e-6)
+
+
+def test_one_network_may_give_several_channels() -> None:
+    codes = some_codes(150)
+    members = [tiny_network(seed, outputs=("site_a", "usage_a", "site_b")) for seed in range(2)]
+    scores = OpenVINOEngine(members, threads=1, windows=(200,)).score(codes)
+    values = np.stack([network_probabilities(network, codes) for network in members])
+    for place, name in enumerate(("site_a", "usage_a", "site_b")):
+        np.testing.assert_allclose(scores[name], values[:, :, place].mean(axis=0), rtol=0, atol=2e-6)
+    spread = values[:, :, [0, 2]].std(axis=0).mean(axis=1)
+    np.testing.assert_allclose(scores.spread, spread, rtol=0, atol=2e-6)
+
+
 @settings(max_examples=25, deadline=None)
 @given(length=st.integers(1, 399), seed=st.integers(0, 99))
 def test_windows_and_threads_change_no_score(
@@ -87,8 +125,8 @@ def test_windows_of_unknown_bases_are_answered_with_a_constant(
     expected = whole.score(codes)
     tiled.score(codes)
     computed: list[int] = []
-    infer = OpenVINOEngine._infer
-    monkeypatch.setattr(OpenVINOEngine, "_infer", lambda *given: computed.append(given[2]) or infer(*given))
+    infer = _Graphs.infer
+    monkeypatch.setattr(_Graphs, "infer", lambda *given: computed.append(given[-1].size - CONTEXT) or infer(*given))
     np.testing.assert_allclose(channels(tiled.score(codes)), channels(expected), rtol=0, atol=1e-6)
     # Windows of 60 begin at 0, 60, …; those from 120 on hold nothing known.
     assert computed == [60, 60]

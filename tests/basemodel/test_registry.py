@@ -12,6 +12,8 @@ from meta_spliceai.basemodel.registry import ENTRY_POINT_GROUP, base_model_names
 from meta_spliceai.errors import ModelError
 from tests.toys.toy_base_model import ToyBaseModel
 
+SHIPPED = ["openspliceai", "openspliceai_2000nt", "openspliceai_400nt", "openspliceai_80nt", "pangolin", "spliceai"]
+
 
 @pytest.fixture
 def plugin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -31,7 +33,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_entry_points_plug_in_base_models(plugin: ModuleType) -> None:
-    assert base_model_names() == ["gone", "good", "no_model", "spliceai"]
+    assert base_model_names() == sorted([*SHIPPED, "gone", "good", "no_model"])
     model = load_base_model("good", weights=Path("folder"), options=EngineOptions(threads=3))
     assert model.info.name == "toy"
     assert model.info.training_chromosomes == ("folder", "3")
@@ -54,7 +56,7 @@ def test_plugin_cannot_take_a_shipped_name(plugin: ModuleType) -> None:
 
 def test_unknown_name_lists_near_ones() -> None:
     with pytest.raises(
-        ModelError, match=r"one of the base models spliceai\nfound: 'SpliceIA'\n.*did you mean spliceai\?"
+        ModelError, match=r"base models .*pangolin, spliceai\nfound: 'SpliceIA'\n.*did you mean spliceai or"
     ):
         load_base_model("SpliceIA")
 

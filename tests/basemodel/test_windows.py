@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_spliceai.basemodel.windows import HALO, WINDOWS, plan_windows
+from meta_spliceai.basemodel.windows import HALO, WINDOWS, plan_windows, windows_for
 from tests.oracles.basemodel_oracles import cheapest_cover_cost
 
 
@@ -42,3 +42,12 @@ def test_no_cover_is_cheaper(length: int, halo: int) -> None:
 def test_long_sequences_cost_little_more_than_their_length() -> None:
     cost = sum(window + HALO for _, window in plan_windows(2_315_000))
     assert cost / 2_315_000 < 1.08
+
+
+def test_lengths_suit_the_halo_and_the_bound() -> None:
+    assert windows_for(HALO) == WINDOWS
+    assert set(windows_for(40)) < set(WINDOWS)
+    assert windows_for(HALO, bound=20_000) == (1_000, 12_000, 20_000)
+    assert windows_for(HALO, bound=25_900) == (1_000, 12_000, 20_000, 25_000)
+    assert windows_for(HALO, bound=1_500) == (1_000,)
+    assert windows_for(40, bound=200_000) == (1_000, 12_000, 100_000, 200_000)

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from meta_spliceai.basemodel.network import Convolution, Network
+from meta_spliceai.basemodel.network import TYPED_OUTPUTS, Convolution, Network
 from meta_spliceai.genome.sequences import Codes
 
 Array = npt.NDArray[np.float64]
@@ -32,10 +32,13 @@ def convolved(x: Array, kernel: Array, bias: Array, dilation: int = 1) -> Array:
 
 
 def network_probabilities(network: Network, codes: Codes) -> Array:
-    """Probabilities of the inner bases, shape (n, 3)."""
+    """Probabilities of the inner bases, shape (n, outputs)."""
 
     def apply(x: Array, convolution: Convolution) -> Array:
         return convolved(x, convolution.kernel.astype(float), convolution.bias.astype(float), convolution.dilation)
+
+    def activated(x: Array) -> Array:
+        return np.where(x > 0, x, network.slope * x)
 
     def inner(x: Array, length: int) -> Array:
         lost = (x.shape[0] - length) // 2
@@ -46,11 +49,11 @@ def network_probabilities(network: Network, codes: Codes) -> Array:
     logits = network.bias + inner(x, scored) @ network.projections[0]
     for group, projection in zip(network.groups, network.projections[1:], strict=True):
         for block in group:
-            branch = apply(np.maximum(x * block.scale + block.shift, 0), block.first)
-            branch = apply(np.maximum(branch, 0), block.second)
+            branch = apply(activated(x * block.scale + block.shift), block.first)
+            branch = apply(activated(branch), block.second)
             x = inner(x, branch.shape[0]) + branch
         logits = logits + inner(x, scored) @ projection
-    return softmax(logits)
+    return softmax(logits) if network.outputs == TYPED_OUTPUTS else 1 / (1 + np.exp(-logits))
 
 
 def keras_spliceai_probabilities(file: Path, codes: Codes) -> Array:

@@ -10,16 +10,17 @@ import re
 import numpy as np
 import pytest
 
-from meta_spliceai.basemodel.protocol import BaseModel, BaseModelInfo, Scores
+from meta_spliceai.basemodel.protocol import SPREAD, BaseModel, BaseModelInfo, Scores
 from meta_spliceai.errors import ModelError
 from meta_spliceai.genome.sequences import UNKNOWN, Codes, reverse_complement
+from meta_spliceai.schema.features import SITE, USAGE
 
 LENGTH = 300
 TILING_TOLERANCE = 1e-6
 
 
 def channels(scores: Scores) -> np.ndarray:
-    return np.stack([scores.donor, scores.acceptor, scores.spread])
+    return np.stack(list(scores.by_channel.values()))
 
 
 class BaseModelProtocol:
@@ -49,12 +50,20 @@ class BaseModelProtocol:
         assert not [chrom for chrom in info.training_chromosomes if chrom.startswith("chr")]
         assert re.fullmatch(r"[0-9a-f]{64}", info.weights_fingerprint)
 
-    def test_gives_a_probability_per_inner_base(self, scores: Scores) -> None:
-        for values in (scores.donor, scores.acceptor, scores.spread):
+    def test_gives_its_channels_and_the_spread(self, model: BaseModel, scores: Scores) -> None:
+        assert scores.channels == (*model.info.channels, SPREAD)
+        if not model.info.is_typed:
+            kinds = {channel.split("_")[0] + "_" for channel in model.info.channels}
+            assert SITE in kinds
+            assert kinds <= {SITE, USAGE}
+
+    def test_gives_a_probability_per_inner_base(self, model: BaseModel, scores: Scores) -> None:
+        for values in scores.by_channel.values():
             assert values.dtype == np.float32
             assert values.shape == (LENGTH,)
             assert ((values >= 0) & (values <= 1)).all()
-        assert (scores.donor + scores.acceptor <= 1 + 1e-6).all()
+        if model.info.is_typed:
+            assert (scores.donor + scores.acceptor <= 1 + 1e-6).all()
 
     def test_same_codes_same_scores_and_codes_untouched(self, model: BaseModel, codes: Codes, scores: Scores) -> None:
         given = codes.copy()

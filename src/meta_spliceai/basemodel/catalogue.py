@@ -17,7 +17,9 @@ from meta_spliceai.download.remote import RemoteFile
 from meta_spliceai.schema.features import SITE, USAGE
 
 _SPLICEAI_SPLIT = ("2", "4", "6", "8", *(str(number) for number in range(10, 23)), "X", "Y")
-"""Jaganathan et al. 2019 trained on these and tested on 1, 3, 5, 7 and 9; OpenSpliceAI and Pangolin followed them."""
+"""Jaganathan et al. 2019 trained on these and tested on 1, 3, 5, 7 and 9; OpenSpliceAI and Pangolin followed them. A missing
+comma in Pangolin's public training code leaves 10 and 11 out of both sets, but that the published weights come from exactly
+that code is not known, so both count as trained on."""
 _TISSUES = ("heart", "liver", "brain", "testis")
 _GPL = "the GNU General Public License, version 3"
 _OPENSPLICEAI_HOMES = (

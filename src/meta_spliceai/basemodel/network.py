@@ -9,6 +9,7 @@ is cut off x as well, so the result is that of the padded network where the padd
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,3 +98,11 @@ class Network:
                 work += convolution.kernel.size
                 extra += convolution.kernel.size * left
         return round(extra / work)
+
+
+def by_outputs(networks: Sequence[Network]) -> dict[tuple[str, ...], tuple[Network, ...]]:
+    """Networks that give the same outputs, which are averaged over them; outputs in the order of their first network."""
+    teams: dict[tuple[str, ...], tuple[Network, ...]] = {}
+    for network in networks:
+        teams[network.outputs] = (*teams.get(network.outputs, ()), network)
+    return teams

@@ -27,7 +27,27 @@ def _load_spliceai(*, weights: Path | None, options: EngineOptions) -> BaseModel
     return load_spliceai(weights=weights, options=options)
 
 
-_SHIPPED: dict[str, Loader] = {"spliceai": _load_spliceai}
+def _openspliceai(name: str) -> Loader:
+    def load(*, weights: Path | None, options: EngineOptions) -> BaseModel:
+        from meta_spliceai.basemodel.openspliceai import load_openspliceai
+
+        return load_openspliceai(name=name, weights=weights, options=options)
+
+    return load
+
+
+def _load_pangolin(*, weights: Path | None, options: EngineOptions) -> BaseModel:
+    from meta_spliceai.basemodel.pangolin import load_pangolin
+
+    return load_pangolin(weights=weights, options=options)
+
+
+_OPENSPLICEAI = ("openspliceai", "openspliceai_80nt", "openspliceai_400nt", "openspliceai_2000nt")
+_SHIPPED: dict[str, Loader] = {
+    "spliceai": _load_spliceai,
+    **{name: _openspliceai(name) for name in _OPENSPLICEAI},
+    "pangolin": _load_pangolin,
+}
 
 
 def _plugged_in() -> dict[str, importlib.metadata.EntryPoint]:
@@ -56,7 +76,7 @@ def load_base_model(name: str, *, weights: Path | None = None, options: EngineOp
     Parameters
     ----------
     name
-        'spliceai', or the name of an entry point in the group `meta_spliceai.base_models`.
+        A shipped base model, e.g. 'spliceai', or the name of an entry point in the group `meta_spliceai.base_models`.
     weights
         Folder or file of the weights, where they are not found by themselves.
     options

@@ -14,6 +14,27 @@ WINDOWS = (1_000, 12_000, 20_000, 32_000, 100_000)
 than windows of exactly the genes' lengths; the longest bounds the memory."""
 HALO = 6_462
 """Bases' worth of work a window costs beyond its own length, for SpliceAI's 10,000 nt of context."""
+_FEW_WINDOWS = (1_000, 12_000, 100_000)
+"""The same where that work is below `_LITTLE_HALO`, as with 80 or 400 nt of context."""
+_LITTLE_HALO = 500
+
+
+def windows_for(halo: int, *, bound: int | None = None) -> tuple[int, ...]:
+    """Lengths to compile for, shortest first; all are multiples of the shortest.
+
+    Parameters
+    ----------
+    halo
+        What a window costs beyond its length. Where that is little, short windows fill what long ones leave, and
+        fewer lengths suffice.
+    bound
+        Bases per window at most, at least the shortest length; it may also be longer than the longest one.
+    """
+    lengths = WINDOWS if halo > _LITTLE_HALO else _FEW_WINDOWS
+    if bound is None:
+        return lengths
+    shortest = min(lengths)
+    return (*(length for length in lengths if length < bound - bound % shortest), bound - bound % shortest)
 
 
 @lru_cache(maxsize=4096)
