@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meta_spliceai.basemodel.options import Device, EngineOptions, Precision
-from meta_spliceai.basepass.bases import ChosenBase, check_models, choose_bases, further_base
+from meta_spliceai.basepass.bases import ChosenBase, check_models, choose_bases, forget_loaded_models, further_base
 from meta_spliceai.basepass.candidates import CandidateRule, TnSampling
 from meta_spliceai.basepass.chunks import CHUNK_SIZE, chunk_argument
 from meta_spliceai.basepass.estimate import BasePassEstimate, estimate
@@ -235,6 +235,7 @@ def _run_first(
         chunks = request.with_held(store.manifest)
         outcome = make_scores(store, base, chunks, request.reference, workers=workers, redo=request.redo)
         failed |= outcome.failed
+        forget_loaded_models()  # its memory is wanted for the tables of long genes
         whole = [chunk for chunk in chunks if chunk.label not in failed]
         make_positions(store, whole, request.reference, options, workers=workers, redo=request.redo)
         candidates = finish(store, request.reference, options, chunks, failed)
