@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from meta_spliceai.basepass.artifacts import FORMAT_VERSION as BASE_PASS_FORMAT
+from meta_spliceai.basepass.artifacts import KIND as BASE_PASS
 from meta_spliceai.basepass.artifacts import META_MODELS, Artifacts, open_artifacts
 from meta_spliceai.build.batch import BatchPlan
 from meta_spliceai.build.sampling import TrimRule
@@ -16,13 +18,13 @@ from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
 from meta_spliceai.reference.load import Reference, load
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.tables import dataset_table
-from meta_spliceai.store.folder import MANIFEST
+from meta_spliceai.schema.tables import ANALYSIS_TABLE, dataset_table
+from meta_spliceai.store.folder import MANIFEST, read_manifest
+from meta_spliceai.store.tables import read_parquet
 
 LARGEST_K = 8
 """With k = 8 a row has 65,536 k-mer columns, a hundred times the bases of its window."""
 
-_GENES_COUNTED_AT_A_TIME = 200
 _GENES_NAMED_IN_A_COMMAND = 5
 
 
@@ -179,9 +181,12 @@ def count_errors(
 ) -> dict[str, int]:
     """Number of distinct positions of each gene with one of `pred_types`; genes without any are left out."""
     check_covered(artifacts, reference, gene_ids)
+    manifest = read_manifest(artifacts.path / META_MODELS, BASE_PASS, BASE_PASS_FORMAT)
+    files = [file.name for file in manifest.files() if file.name.startswith(ANALYSIS_TABLE.name)]
     counts: dict[str, int] = {}
-    for first in range(0, len(gene_ids), _GENES_COUNTED_AT_A_TIME):
-        rows = artifacts.candidates(gene_ids[first : first + _GENES_COUNTED_AT_A_TIME])
-        wrong = rows.filter(pl.col("pred_type").is_in(pred_types))
+    for name in files:
+        path = artifacts.path / META_MODELS / name
+        rows = read_parquet(path, columns=["gene_id", "position", "pred_type"])
+        wrong = rows.filter(pl.col("pred_type").is_in(pred_types), pl.col("gene_id").is_in(gene_ids))
         counts.update(wrong.group_by("gene_id").agg(pl.col("position").n_unique()).iter_rows())
     return counts

@@ -27,6 +27,8 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("run", "run"),
     ("reference prepare", "reference_prepare"),
     ("basepass run", "basepass_run"),
+    ("genes list", "genes_list"),
+    ("genes select", "genes_select"),
     ("build", "build"),
     ("train", "train"),
     ("evaluate", "evaluate"),
@@ -38,6 +40,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
 _GROUP_HELP = {
     "reference": "Prepare a genome and its annotation.",
     "basepass": "Run a base model over genes.",
+    "genes": "Make lists of genes to build datasets from.",
 }
 
 
