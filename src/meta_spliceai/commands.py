@@ -12,6 +12,7 @@ from meta_spliceai.basepass.remake import positions as basepass_positions
 from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
+from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.maintain.dedup import dedup as dataset_dedup
 from meta_spliceai.maintain.diff import diff as dataset_diff
@@ -47,6 +48,8 @@ __all__ = [
     "dataset_summary",
     "demo",
     "evaluate",
+    "genes_list",
+    "genes_select",
     "predict",
     "reference_audit",
     "reference_derive",

@@ -255,3 +255,8 @@ def test_groups_of_genes_hold_at_most_the_given_bases() -> None:
     genes = pl.DataFrame({"gene_id": list("abcde"), "gene_length": [4, 6, 11, 1, 2]})
     assert [group["gene_id"].to_list() for group in gene_groups(genes, 10)] == [["a", "b"], ["c"], ["d", "e"]]
     assert [group.height for group in gene_groups(genes, 1)] == [1] * 5
+
+
+def test_lists_take_spaces_or_commas(passed: Passed, tmp_path: Path) -> None:
+    listed = built(passed, tmp_path / "d", gene_ids=["TG02.3,TG05.1", "TG17.1"])
+    assert set(rows_of(listed)["gene_id"]) == {"TG02.3", "TG05.1", "TG17.1"}

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta_spliceai.features import sequence as sequence_module
-from meta_spliceai.features.sequence import kmer_codes, sequence_features
+from meta_spliceai.features.sequence import kmer_codes, kmer_counts, sequence_features
 from meta_spliceai.genome.sequences import encode, reverse_complement
 from meta_spliceai.schema.check import problems_of
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.features import SEQUENCE_FEATURES, kmer_features, kmer_names
+from meta_spliceai.schema.features import SEQUENCE_FEATURES, SEQUENCE_REACH, kmer_features, kmer_names
 from tests.oracles import feature_oracles as slow
 
 PADDING = "N" * 250
@@ -97,3 +97,13 @@ def test_a_row_without_its_window_is_refused():
 def test_a_kmer_has_at_least_one_base():
     with pytest.raises(ValueError, match="at least 1 base, not 0"):
         sequence_features(encode("A" * 500), [250], (0,))
+
+
+@pytest.mark.parametrize("k", [1, 3, 4])
+def test_following_the_window_counts_what_whole_windows_hold(k: int) -> None:
+    rng = np.random.default_rng(k)
+    codes = rng.choice(5, 3_000, p=[0.3, 0.2, 0.2, 0.28, 0.02]).astype(np.uint8)
+    near = rng.integers(SEQUENCE_REACH, 3_000 - SEQUENCE_REACH, 600)  # in no order, some bases more than once
+    together = kmer_counts(codes, near, k)
+    alone = np.hstack([kmer_counts(codes, near[row : row + 1], k) for row in range(near.size)])
+    assert np.array_equal(together, alone)

@@ -169,6 +169,13 @@ class Artifacts:
                 action="run `meta-spliceai basepass run` for these genes first; what is there is kept",
             )
 
+    def by_chunk(self, gene_ids: Sequence[str]) -> list[list[str]]:
+        """Genes that have positions, those of a chunk together, in reference order of the chunks."""
+        held: dict[str, list[str]] = {}
+        for gene_id in gene_ids:
+            held.setdefault(self._chunk_of_gene[gene_id], []).append(gene_id)
+        return [held[name] for name in chunks_in_order(self._manifest) if name in held]
+
     def candidates(self, gene_ids: Sequence[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The candidate rows of genes, as `table`, in reference order; only their chunks are opened.
 

@@ -7,11 +7,14 @@ depends on its gene and position alone, and row groups are cut by the writer.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import dataclasses
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -28,6 +31,9 @@ from meta_spliceai.store.tables import TableWriter
 
 COUNTED = ("splice_type", "pred_type", "sampling_tier", "inclusion_probability")
 """Columns whose values are counted in every batch."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _BLOCK_BYTES = 128 << 20
 _OTHER_CANDIDATES = 0.05
@@ -86,8 +92,8 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
     counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
     ledgers = []
     with reference.open_genome() as genome, TableWriter(plan.folder / trim_file(plan.name), table) as writer:
-        for group in gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts)):
-            candidates = artifacts.candidates(group["gene_id"].to_list())
+        groups = gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts))
+        for group, candidates in one_ahead((g, partial(artifacts.candidates, g["gene_id"].to_list())) for g in groups):
             check_sites(candidates, group)
             trimmed = trim(candidates, group, plan.rule)
             ledgers.append(trimmed.ledger)
@@ -98,12 +104,27 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
                 writer.append(table.conform(add_features(block, by_id, genome, plan.kmer_sizes)))
     write_bytes(plan.folder / ledger_file(plan.name), pl.concat(ledgers).write_csv().encode())
     link(plan.folder, plan.name)
+    trimmed_file = describe_file(plan.folder, trim_file(plan.name), writer.rows)
     files = (
-        describe_file(plan.folder, trim_file(plan.name), writer.rows),
-        describe_file(plan.folder, master_file(plan.name), writer.rows),
+        trimmed_file,
+        dataclasses.replace(trimmed_file, name=master_file(plan.name)),  # a link to it, or a copy
         describe_file(plan.folder, ledger_file(plan.name), sum(ledger.height for ledger in ledgers)),
     )
     return FinishedBatch(files, {"rows": writer.rows, **{column: dict(n) for column, n in counts.items()}})
+
+
+def one_ahead(work: Iterable[tuple[Item, Callable[[], Result]]]) -> Iterator[tuple[Item, Result]]:
+    """Each item with the result of its call; the next call runs in a thread while this result is used."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        for item, call in work:
+            waiting.append((item, thread.submit(call)))
+            if len(waiting) > 1:
+                held, future = waiting.popleft()
+                yield held, future.result()
+        while waiting:
+            held, future = waiting.popleft()
+            yield held, future.result()
 
 
 def check_sites(candidates: pl.DataFrame, genes: pl.DataFrame) -> None:

@@ -26,8 +26,8 @@ from meta_spliceai.store.folder import MANIFEST
 LARGEST_K = 8
 """With k = 8 a row has 65,536 k-mer columns, a hundred times the bases of its window."""
 
-_GENES_COUNTED_AT_A_TIME = 200
 _GENES_NAMED_IN_A_COMMAND = 5
+_COUNTED_COLUMNS = ("gene_id", "position", "pred_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +221,8 @@ def count_errors(
     """Number of distinct positions of each gene with one of `pred_types`; genes without any are left out."""
     check_covered(artifacts, reference, gene_ids)
     counts: dict[str, int] = {}
-    for first in range(0, len(gene_ids), _GENES_COUNTED_AT_A_TIME):
-        rows = artifacts.candidates(gene_ids[first : first + _GENES_COUNTED_AT_A_TIME])
+    for of_chunk in artifacts.by_chunk(gene_ids):
+        rows = artifacts.candidates(of_chunk, _COUNTED_COLUMNS)
         wrong = rows.filter(pl.col("pred_type").is_in(pred_types))
         counts.update(wrong.group_by("gene_id").agg(pl.col("position").n_unique()).iter_rows())
     return counts

@@ -15,6 +15,7 @@ from meta_spliceai.build.plan import BuildPlan, plan_build
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneRequest, Policy
 from meta_spliceai.errors import InputError
+from meta_spliceai.reference.genes import separated
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, file_is_whole
 from meta_spliceai.workers.pool import run_parts
@@ -148,7 +149,16 @@ def build(
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
     plan = plan_build(
-        GeneRequest(n_genes, subset_policy, gene_ids, additional_gene_ids, gene_ids_file, gene_col, gene_types, seed),
+        GeneRequest(
+            n_genes,
+            subset_policy,
+            separated(gene_ids),
+            separated(additional_gene_ids),
+            gene_ids_file,
+            gene_col,
+            separated(gene_types),
+            seed,
+        ),
         TrimRule(hard_prob, window, easy_ratio, seed),
         reference=reference,
         eval_dir=eval_dir,

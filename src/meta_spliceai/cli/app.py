@@ -41,6 +41,8 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("basepass status", "basepass_status"),
     ("basepass positions", "basepass_positions"),
     ("basepass evaluate", "basepass_evaluate"),
+    ("genes list", "genes_list"),
+    ("genes select", "genes_select"),
     ("build", "build"),
     ("dataset summary", "dataset_summary"),
     ("dataset dedup", "dataset_dedup"),
@@ -59,6 +61,7 @@ _GROUP_HELP = {
     "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
     "dataset": "Look at datasets, compare them, mend them and add to them.",
+    "genes": "Make lists of genes to build datasets from.",
 }
 
 

@@ -15,6 +15,13 @@ WINDOW = 2 * SEQUENCE_REACH
 COUNTS_AT_ONCE = 1 << 17
 """Cells of the count table filled together: small enough to stay in the processor's cache."""
 
+_FEW_KMERS = 4**4
+_NEAR_BASES = 50
+"""Where few k-mers are counted at rows that are on average at most this far apart, following the window is faster."""
+
+_CELLS_FOLLOWED = 1 << 21
+_ONE = np.uint16(1)
+
 KmerCounts = npt.NDArray[np.uint16]
 
 # n log2(n) of every possible count; integer counts make the entropy a sum of table entries
@@ -110,15 +117,43 @@ def kmer_counts(codes: Codes, index: Indices, k: int) -> KmerCounts:
     """
     if k < 1:
         raise ValueError(f"a k-mer has at least 1 base, not {k}")
+    words = kmer_codes(codes, k)
+    near = index.size > 1 and int(index.max()) - int(index.min()) <= _NEAR_BASES * index.size
     counts = np.zeros((4**k, index.size), dtype=np.uint16)
-    if index.size == 0:
-        return counts
-    windows = np.lib.stride_tricks.sliding_window_view(kmer_codes(codes, k), WINDOW - k + 1)
-    bins = 4**k + 1
+    if 4**k <= _FEW_KMERS and near:
+        _count_by_following(counts, words, index - SEQUENCE_REACH)
+    elif index.size:
+        _count_by_window(counts, words, index - SEQUENCE_REACH)
+    return counts
+
+
+def _count_by_following(counts: KmerCounts, words: Indices, first: Indices) -> None:
+    """Fill `counts` row by row of the sequence: what enters the window is added, what leaves it taken away."""
+    kinds = counts.shape[0]
+    span = WINDOW + 1 - (kinds.bit_length() // 2)  # k-mers in a window; kinds = 4^k
+    order = np.argsort(first, kind="stable")
+    first = first[order]
+    block = max(1, _CELLS_FOLLOWED // kinds)
+    for low in range(0, first.size, block):
+        start = first[low : low + block]
+        table = np.zeros((kinds + 1, start.size), dtype=np.uint16)  # the last line counts unknown bases
+        cells = table.reshape(-1)
+        row = np.repeat(np.arange(1, start.size), np.diff(start))
+        np.add.at(cells, words[start[0] : start[0] + span] * start.size, _ONE)
+        np.add.at(cells, words[start[0] + span : start[-1] + span] * start.size + row, _ONE)
+        np.subtract.at(cells, words[start[0] : start[-1]] * start.size + row, _ONE)
+        # sums wrap around on the way, and are right in the end because no count exceeds 16 bits
+        counts[:, order[low : low + block]] = np.add.accumulate(table[:kinds], axis=1, dtype=np.uint16)
+
+
+def _count_by_window(counts: KmerCounts, words: Indices, first: Indices) -> None:
+    """Fill `counts` window by window."""
+    kinds = counts.shape[0]
+    windows = np.lib.stride_tricks.sliding_window_view(words, WINDOW + 1 - (kinds.bit_length() // 2))
+    bins = kinds + 1
     block = max(1, COUNTS_AT_ONCE // bins)
-    for low in range(0, index.size, block):
-        inside = windows[index[low : low + block] - SEQUENCE_REACH]
+    for low in range(0, first.size, block):
+        inside = windows[first[low : low + block]]
         inside += bins * np.arange(inside.shape[0])[:, None]
         table = np.bincount(inside.ravel(), minlength=bins * inside.shape[0]).reshape(-1, bins)
         counts[:, low : low + block] = table[:, :-1].T
-    return counts

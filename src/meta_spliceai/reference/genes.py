@@ -43,6 +43,13 @@ class ResolvedGenes:
     doubled: list[str]
 
 
+def separated(values: Sequence[str] | None) -> list[str] | None:
+    """The items of a list whose elements may hold several, with commas or spaces between them; None stays None."""
+    if values is None:
+        return None
+    return [item for value in values for item in value.replace(",", " ").split()]
+
+
 def without_version(gene_id: str) -> str:
     """An Ensembl-style id without its version: ENSG00000012048.23 and ENSG00000012048.23_4 become ENSG00000012048."""
     bare, dot, version = gene_id.partition(".")

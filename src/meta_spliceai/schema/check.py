@@ -39,7 +39,8 @@ def _problems_of_column(values: pl.Series, column: Column) -> list[str]:
         found.append(f"column {column.name} has {nulls} nulls")
     if values.dtype.is_float() and (bad := int((~values.is_finite()).sum())):
         found.append(f"column {column.name} has {bad} values that are NaN or infinite")
-    if column.low is not None and (bad := int((values < column.low).sum())):
+    may_be_below = column.low is not None and not (column.low <= 0 and values.dtype.is_unsigned_integer())
+    if may_be_below and (bad := int((values < column.low).sum())):
         found.append(f"column {column.name} has {bad} values below {column.low}")
     if column.high is not None and (bad := int((values > column.high).sum())):
         found.append(f"column {column.name} has {bad} values above {column.high}")

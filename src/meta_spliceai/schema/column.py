@@ -94,7 +94,10 @@ class Table:
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Select the declared columns in order and cast them to the declared dtypes; other columns are dropped."""
-        return frame.select(pl.col(column.name).cast(column.dtype) for column in self.columns)
+        # with thousands of k-mers an expression for each column takes longer than the data
+        held = frame.schema
+        others = [column for column in self.columns if held[column.name] != column.dtype]
+        return frame.select(self.names).with_columns(pl.col(column.name).cast(column.dtype) for column in others)
 
 
 def features_of(columns: Iterable[Column], origins: Iterable[Origin]) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +38,7 @@ def _repetitive(table: Table) -> list[str]:
     return [column.name for column in table if column.dtype in (pl.String, pl.UInt16)]
 
 
+@lru_cache(maxsize=8)  # with thousands of columns it takes longer than writing a row group
 def schema_metadata(table: Table) -> dict[bytes, bytes]:
     """The table's schema as Parquet metadata, so that a file explains itself."""
     return {SCHEMA_KEY: json.dumps(as_json(table), sort_keys=True).encode()}
@@ -85,9 +88,10 @@ def write_row_groups(frames: Iterable[pl.DataFrame], path: Path, table: Table) -
 
 
 class TableWriter:
-    """A Parquet file written frame by frame, whole or not at all, holding at most one row group.
+    """A Parquet file written frame by frame, whole or not at all, holding at most two row groups.
 
-    The row groups depend on the rows alone, never on how they were cut into frames. Use it as a context manager.
+    One is encoded by a thread while rows for the next are gathered. The row groups depend on the rows alone, never on how
+    they were cut into frames. Use it as a context manager.
     """
 
     def __init__(self, path: Path, table: Table) -> None:
@@ -95,6 +99,7 @@ class TableWriter:
         self._group_rows = row_group_rows(table)
         self._held: list[pl.DataFrame] = []
         self._waiting = 0
+        self._writing: Future[None] | None = None
         self.rows = 0
 
     def __enter__(self) -> Self:
@@ -103,6 +108,7 @@ class TableWriter:
             schema = arrow_table(self._table.empty(), self._table).schema
             writer = pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=_repetitive(self._table))
             self._writer = stack.enter_context(writer)
+            self._thread = stack.enter_context(ThreadPoolExecutor(1))
             # a part of the stack, so that a disk that is full only now still ends in `written_aside`
             stack.push(self._flush_the_rest)
             self._stack = stack.pop_all()
@@ -120,13 +126,23 @@ class TableWriter:
         held = pl.concat(self._held) if self._held else self._table.empty()
         for first in range(0, rows, self._group_rows):
             group = held.slice(first, min(self._group_rows, rows - first))
-            self._writer.write_table(arrow_table(group, self._table), row_group_size=self._group_rows)
+            self._await_the_thread()
+            self._writing = self._thread.submit(self._write_group, group)
         self._held = [held.slice(rows)]
         self._waiting -= rows
+
+    def _write_group(self, group: pl.DataFrame) -> None:
+        self._writer.write_table(arrow_table(group, self._table), row_group_size=self._group_rows)
+
+    def _await_the_thread(self) -> None:
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
     def _flush_the_rest(self, kind: type[BaseException] | None, *_: Any) -> None:
         if kind is None:
             self._flush(self._waiting)
+            self._await_the_thread()
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
@@ -192,20 +208,29 @@ def read_rows(
     wanted = pl.Series(sorted(values), dtype=pl.String)
     some = table if columns is None else table.part(columns)
     if path.suffix == ".tsv":
-        frame = read_tsv(path, table).filter(pl.col(column).is_in(wanted))
-        return frame.select(some.names)
+        return read_tsv(path, table).filter(pl.col(column).is_in(wanted.implode())).select(some.names)
     frames = [some.empty()]
-    with _read_errors(path), pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            here = _polars(file.read_row_group(group, columns=[column])).to_series().is_in(wanted)
+    with _read_errors(path):
+        sizes = _row_group_sizes(path)
+        file = pl.scan_parquet(path, glob=False)
+        hits = file.select(pl.col(column).is_in(wanted.implode())).collect().to_series()
+        read = file if columns is None else file.select(some.names)
+        start = 0
+        for size in sizes:
+            here = hits.slice(start, size)
             where = here.arg_true()
             if where.len():
                 # mostly one run of rows, which is cut out without copying
                 first, last = int(where[0]), int(where[-1])
-                rows = file.read_row_group(group, columns=None if columns is None else some.names)
-                run = _polars(rows.slice(first, last + 1 - first)).select(some.names if columns else pl.all())
+                run = read.slice(start + first, last + 1 - first).collect()
                 frames.append(run if run.height == where.len() else run.filter(here.slice(first, run.height)))
+            start += size
     return check_frame(pl.concat(frames), some, source=path.name)
+
+
+def _row_group_sizes(path: Path) -> list[int]:
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
 
 @contextmanager
@@ -216,7 +241,7 @@ def _read_errors(path: Path) -> Iterator[None]:
         raise StoreError(
             f"a file {path}", "there is none", "run the command that writes it again; it resumes"
         ) from error
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, KeyError) as error:
         raise StoreError(
             expected=f"a readable Parquet file {path}",
             found=str(error).splitlines()[0],
