@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _KMER = re.compile(r"(\d)mer_[ACGT]+")
-_WIDEST, _NARROWEST = 120, 90
+_WIDEST, _NARROWEST = 120, 100
 _PROBABILITIES_SHOWN = 8
 _TITLES = {"bases": "≈ bases", "not_finite": "not finite"}
 _SHOWN_FEATURES = ("donor_score", "acceptor_score", "spread", "gc_content")
