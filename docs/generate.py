@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from meta_spliceai.cli.app import command_pages
@@ -37,9 +40,53 @@ def schema_page() -> str:
     return "\n".join([SCHEMA_HEAD, *(as_markdown(table) for table in shown)])
 
 
+MATRIX_HEAD = """# Feature matrix
+
+Generated from the tests by `make docs`: each promise, and the tests that prove it, by their names (`test_W4_…`) or their mark
+(`@pytest.mark.rows("W4")`). The promises are in `docs/feature_rows.tsv`.
+
+| row | promise | tests |
+|---|---|---|
+"""
+
+
+def matrix_page() -> str:
+    """Every promise with its tests."""
+    tests = proofs(Path(__file__).parents[1] / "tests")
+    lines = (Path(__file__).parent / "feature_rows.tsv").read_text().splitlines()[1:]
+    rows = (line.split("\t") for line in lines)
+    return MATRIX_HEAD + "".join(f"| {row} | {promise} | {'<br>'.join(tests[row])} |\n" for row, promise in rows)
+
+
+def proofs(folder: Path) -> dict[str, list[str]]:
+    """Tests by the row they prove, as `file::name`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(folder.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                for row in sorted({*_named_rows(node.name), *_marked_rows(node)}):
+                    found[row].append(f"`{path.relative_to(folder).as_posix()}::{node.name}`")
+    return found
+
+
+def _named_rows(name: str) -> list[str]:
+    return [word for word in name.split("_")[1:] if re.fullmatch(r"[A-Z]\d+", word)]
+
+
+def _marked_rows(node: ast.FunctionDef) -> list[str]:
+    calls = (mark for mark in node.decorator_list if isinstance(mark, ast.Call))
+    return [
+        argument.value
+        for call in calls
+        if ast.unparse(call.func) == "pytest.mark.rows"
+        for argument in call.args
+        if isinstance(argument, ast.Constant)
+    ]
+
+
 def main() -> int:
     """Write or check every page; returns the exit status."""
-    pages = {"schema.md": schema_page(), "commands.md": command_pages()}
+    pages = {"schema.md": schema_page(), "commands.md": command_pages(), "feature-matrix.md": matrix_page()}
     stale = [
         name for name, text in pages.items() if not (FOLDER / name).exists() or (FOLDER / name).read_text() != text
     ]

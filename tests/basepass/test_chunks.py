@@ -24,6 +24,7 @@ def test_what_is_no_chunk_is_refused(text):
         label_of_argument(text)
 
 
+@pytest.mark.rows("W12")
 def test_a_chunk_can_be_made_again_alone(reference, tmp_path):
     run(reference=reference, base=["toy"], eval_dir=tmp_path, chunk_size=5, tn_rate=0.3)
     folder = tmp_path / "meta_models"
@@ -35,6 +36,7 @@ def test_a_chunk_can_be_made_again_alone(reference, tmp_path):
         assert ((folder / name).stat().st_mtime_ns == time) == ("_6_10" not in name), name
 
 
+@pytest.mark.rows("W5")
 def test_a_chunk_of_a_new_folder_holds_all_its_genes(reference, tmp_path):
     run(reference=reference, base=["toy"], eval_dir=tmp_path, chunk_size=5, chunk=["chrT1:6-10"])
     assert open_artifacts(tmp_path).genes == {gene.gene_id for gene in GENES[5:10]}
@@ -59,6 +61,7 @@ class _FailsOn(ToyBaseModel):
         return scores
 
 
+@pytest.mark.rows("W12")
 def test_a_chunk_that_fails_stops_no_other_and_is_named_with_its_genes(reference, tmp_path, monkeypatch):
     loaded = load(reference)
     gene = loaded.genes.filter(pl.col("gene_id") == GENES[16].gene_id).row(0, named=True)

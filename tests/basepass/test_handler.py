@@ -10,6 +10,7 @@ from tests.toys.tiny_genome import GENES
 SOME = [GENES[1].gene_id, GENES[14].gene_id]
 
 
+@pytest.mark.rows("W16")
 @pytest.mark.parametrize("artifact_format", ["parquet", "tsv"])
 def test_tables_are_those_of_the_folder(reference, tmp_path, artifact_format):
     folder = run(reference=reference, base=["toy"], eval_dir=tmp_path, artifact_format=artifact_format, chunk_size=4)
@@ -31,6 +32,7 @@ def _read_tsv(path):
     return pl.read_csv(path, separator="\t", infer_schema_length=None)
 
 
+@pytest.mark.rows("W15", "W16")
 def test_some_genes_are_read_from_their_own_chunks_alone(passed):
     handler, artifacts = MetaModelDataHandler(passed), open_artifacts(passed)
     assert handler.load_analysis_sequences(SOME).equals(artifacts.candidates(SOME))

@@ -27,6 +27,7 @@ def _site_rows(reference) -> pl.DataFrame:
     return sites.select("gene_id", "position", "transcript_id", "splice_type").unique()
 
 
+@pytest.mark.rows("W9")
 def test_genomic_rows_are_one_per_base_with_the_first_transcript(reference, rows_of):
     rows = rows_of("genomic")
     assert not rows.select(BASE).is_duplicated().any()
@@ -90,6 +91,7 @@ def test_a_gene_without_sites_has_rows_in_every_mode(rows_of):
         assert rows_of(mode).filter(pl.col("gene_id") == NONE).height > 0
 
 
+@pytest.mark.rows("W8", "W9")
 def test_tables_as_tsv_read_back_exactly_what_parquet_holds(reference, tmp_path):
     for name in ("parquet", "tsv"):
         run(reference=reference, base=["toy"], eval_dir=tmp_path / name, genes=SOME, artifact_format=name)

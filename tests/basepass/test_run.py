@@ -38,6 +38,7 @@ def _tables(eval_dir: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((eval_dir / "meta_models").glob("*.parquet"))}
 
 
+@pytest.mark.rows("W6")
 def test_scores_of_any_interval_are_those_of_the_model_on_both_strands(passed, reference):
     loaded, artifacts, model = load(reference), open_artifacts(passed), ToyBaseModel()
     with loaded.open_genome() as genome:
@@ -76,6 +77,7 @@ def test_an_overlapping_stretch_is_stored_once(passed):
         assert frame.select("strand", "position").is_duplicated().sum() == 0
 
 
+@pytest.mark.rows("W20")
 def test_performance_is_counted_over_every_base_of_the_body(passed, reference):
     genes = load(reference).genes.select("gene_id", "gene_length")
     table = pl.read_csv(passed / "full_splice_performance.tsv", separator="\t").join(genes, on="gene_id")
@@ -83,6 +85,7 @@ def test_performance_is_counted_over_every_base_of_the_body(passed, reference):
     assert (table.select(pl.sum_horizontal("TP", "FP", "FN", "TN")).to_series() == table["gene_length"]).all()
 
 
+@pytest.mark.rows("W11")
 def test_errors_list_every_false_call_and_every_miss(passed):
     errors = pl.read_parquet(passed / "meta_models" / "full_splice_errors.parquet")
     table = pl.read_csv(passed / "full_splice_performance.tsv", separator="\t")
@@ -90,6 +93,7 @@ def test_errors_list_every_false_call_and_every_miss(passed):
         assert (errors["error_type"] == kind).sum() == table[kind].sum()
 
 
+@pytest.mark.rows("W5", "W10")
 def test_asking_for_more_genes_adds_them_and_scores_only_what_is_new(reference, tmp_path, passed):
     first = run(reference=reference, base=["toy"], eval_dir=tmp_path, genes=FEW, tn_rate=0.3)
     fingerprint = open_artifacts(tmp_path).fingerprint
@@ -111,6 +115,7 @@ def test_running_again_scores_nothing_and_changes_nothing(reference, passed):
     assert _tables(passed) == before
 
 
+@pytest.mark.rows("W8")
 def test_chunk_size_changes_files_but_no_row(reference, passed, tmp_path):
     run(reference=reference, base=["toy"], eval_dir=tmp_path, tn_rate=0.3, chunk_size=3)
     ids = load(reference).genes["gene_id"].to_list()

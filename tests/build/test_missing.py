@@ -33,6 +33,7 @@ def partial(passed: Passed, tmp_path: Path) -> Passed:
     return pass_over(passed.reference.parent, eval_dir=tmp_path / "few", genes=FEW, chunk_size=4)
 
 
+@pytest.mark.rows("W2", "W3")
 def test_only_missing_genes_are_run_and_what_was_there_stays(
     passed: Passed, partial: Passed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -67,6 +68,7 @@ def test_told_not_to_the_build_stops_with_the_list(partial: Passed, tmp_path: Pa
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.rows("W1", "W14")
 def test_the_policy_all_means_what_has_artifacts_unless_told_to_run(partial: Passed, tmp_path: Path) -> None:
     options = {"reference": partial.reference, "eval_dir": partial.eval_dir, "kmer_sizes": ()}
     assert build(**options, output_dir=tmp_path / "some", subset_policy="all").genes == len(FEW)
@@ -84,6 +86,7 @@ def test_errors_are_counted_over_all_genes_of_the_types_after_a_pass_over_them(p
     assert not (open_artifacts(partial.eval_dir).genes - coding - set(FEW))
 
 
+@pytest.mark.rows("W1", "W18")
 def test_without_any_artifacts_the_pass_runs_first_with_the_options_given(passed: Passed, tmp_path: Path) -> None:
     made = build(
         reference=passed.reference, eval_dir=tmp_path / "new", output_dir=tmp_path / "d", gene_ids=FEW,

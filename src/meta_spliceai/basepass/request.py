@@ -163,6 +163,7 @@ def plan_request(
         Unknown genes, contigs, types or chunks; or genes named beside `every_gene`.
     """
     loaded = load_reference(reference)
+    loaded.splice_sites()  # needed only after scoring, so that its absence would cost a user hours
     chosen = any(option is not None for option in (genes, gene_ids_file, chromosomes, gene_types))
     if every_gene and (genes is not None or gene_ids_file is not None):
         raise InputError("--all, or a list of genes", "both", "leave one of them out")

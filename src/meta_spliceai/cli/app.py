@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -144,8 +145,17 @@ def _call(command: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
         print("interrupted; run the same command again to resume", file=sys.stderr)
         return EXIT_INTERRUPTED
     if result is not None:
-        print(as_json(result) if json else as_text(result))
+        _print(as_json(result) if json else as_text(result))
     return int(getattr(result, "exit_status", 0))
+
+
+def _print(text: str) -> None:
+    """Print to stdout; a reader that has seen enough, such as `head`, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # what Python would still flush at its end has nowhere to go either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _set_up_logging(verbose: int, *, quiet: bool) -> None:
