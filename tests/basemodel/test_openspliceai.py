@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meta_spliceai.basemodel.check import read_known_answer
 from meta_spliceai.basemodel.openspliceai import CONTEXT_OF, load_openspliceai
 from meta_spliceai.basemodel.options import EngineOptions
 from meta_spliceai.basemodel.registry import load_base_model
 from meta_spliceai.errors import ModelError
 from meta_spliceai.genome.sequences import encode
-from tests.basemodel.known_answers import known_answer
 from tests.toys.torch_file import archive, named, program, text, torch_file
 
 TAPS = (11, 11, 21, 41)
@@ -58,15 +58,16 @@ def write_folder(folder: Path, n_groups: int, **changed: np.ndarray) -> Path:
     ("name", "context"), [("openspliceai", 10_000), ("openspliceai_400nt", 400), ("openspliceai_80nt", 80)]
 )
 def test_known_answer(openspliceai_weights: Path, name: str, context: int) -> None:
-    answer = known_answer(name)
+    answer = read_known_answer(name)
+    assert answer is not None
     weights = openspliceai_weights / f"{context}nt"
     model = load_base_model(name, weights=weights, options=EngineOptions(threads=2))
     assert (model.info.name, model.info.context, model.info.training_build) == (name, context, "GRCh38")
     assert not {"1", "3", "5", "7", "9"} & set(model.info.training_chromosomes)
-    assert model.info.weights_fingerprint == answer["weights_fingerprint"]
-    scores = model.score(encode(answer["sequence"]))
-    assert list(scores.channels) == list(answer["channels"])
-    for channel, values in answer["channels"].items():
+    assert model.info.weights_fingerprint == answer.weights_fingerprint
+    scores = model.score(encode(answer.sequence))
+    assert list(scores.channels) == list(answer.channels)
+    for channel, values in answer.channels.items():
         np.testing.assert_allclose(scores[channel], values, rtol=0, atol=1e-6)
     # The outputs are not mixed up: donors are the last, acceptors the first bases of exons.
     assert FIRST + int(scores.donor.argmax()) == DONOR_POSITION

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meta_spliceai.basemodel.check import read_known_answer
 from meta_spliceai.basemodel.openvino_engine import OpenVINOEngine
 from meta_spliceai.basemodel.options import EngineOptions
 from meta_spliceai.basemodel.pangolin import CHANNELS, TISSUES, load_pangolin, read_pangolin
@@ -17,7 +18,6 @@ from meta_spliceai.basemodel.registry import load_base_model
 from meta_spliceai.errors import ModelError
 from meta_spliceai.formats.fasta import open_genome
 from meta_spliceai.genome.sequences import encode, reverse_complement
-from tests.basemodel.known_answers import known_answer
 from tests.toys.torch_file import torch_file
 
 STRETCHES = (("chr1", "+", 1_216_040), ("chr1", "-", 1_247_300))
@@ -58,17 +58,18 @@ def peak_distances(data: Path, engine: OpenVINOEngine, chrom: str, strand: str, 
 
 @pytest.mark.real_data
 def test_known_answer(pangolin_weights: Path) -> None:
-    answer = known_answer("pangolin")
+    answer = read_known_answer("pangolin")
+    assert answer is not None
     model = load_base_model("pangolin", weights=pangolin_weights, options=EngineOptions(threads=2))
     info = model.info
     assert (info.name, info.training_build, info.context, info.channels) == ("pangolin", "GRCh38", 10_000, CHANNELS)
     assert {"2", "10", "22", "X"} <= set(info.training_chromosomes)
     assert not {"1", "3", "5", "7", "9"} & set(info.training_chromosomes)
-    assert info.weights_fingerprint == answer["weights_fingerprint"]
+    assert info.weights_fingerprint == answer.weights_fingerprint
     assert "GPL-3" in info.licence
-    scores = model.score(encode(answer["sequence"]))
-    assert list(scores.channels) == list(answer["channels"]) == [*CHANNELS, "spread"]
-    for channel, values in answer["channels"].items():
+    scores = model.score(encode(answer.sequence))
+    assert list(scores.channels) == list(answer.channels) == [*CHANNELS, "spread"]
+    for channel, values in answer.channels.items():
         np.testing.assert_allclose(scores[channel], values, rtol=0, atol=1e-6)
 
 
