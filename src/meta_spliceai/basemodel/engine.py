@@ -38,7 +38,7 @@ def make_engine(networks: Sequence[Network], options: EngineOptions) -> Engine:
     Raises
     ------
     ModelError
-        The device needs torch, which is not installed, or `fast` is asked for on a processor without AMX.
+        The device needs torch, which is not installed, or `fast` is asked for on a processor without bfloat16.
     """
     if options.device == "cpu":
         if options.precision == "fast":
