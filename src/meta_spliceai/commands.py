@@ -8,6 +8,7 @@ from meta_spliceai.basemodel.check import check_model as basemodel_check
 from meta_spliceai.basemodel.describe import describe_model as basemodel_describe
 from meta_spliceai.basemodel.describe import list_models as basemodel_list
 from meta_spliceai.basemodel.fetch import fetch_weights as basemodel_fetch
+from meta_spliceai.basepass.export import export as basepass_export
 from meta_spliceai.basepass.remake import positions as basepass_positions
 from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
@@ -37,6 +38,7 @@ __all__ = [
     "basemodel_fetch",
     "basemodel_list",
     "basepass_evaluate",
+    "basepass_export",
     "basepass_positions",
     "basepass_run",
     "basepass_status",

@@ -12,7 +12,15 @@ from meta_spliceai.basemodel.registry import ENTRY_POINT_GROUP, base_model_names
 from meta_spliceai.errors import ModelError
 from tests.toys.toy_base_model import ToyBaseModel
 
-SHIPPED = ["openspliceai", "openspliceai_2000nt", "openspliceai_400nt", "openspliceai_80nt", "pangolin", "spliceai"]
+SHIPPED = [
+    "imported",
+    "openspliceai",
+    "openspliceai_2000nt",
+    "openspliceai_400nt",
+    "openspliceai_80nt",
+    "pangolin",
+    "spliceai",
+]
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ layers           its layers as the authors of the models write them, and how the
 spliceai         SpliceAI's weights, read from the files its authors publish, and the model made of them
 openspliceai     the same for OpenSpliceAI, in four contexts
 pangolin         the same for Pangolin, which gives site probability and usage in four tissues
+imported         scores that somebody has already, as a base that computes nothing
+imported_sources  the files they may be in
 torch_files      tensors out of files of torch, without torch and without running what is in them
 torch_layers     layers out of these tensors
 weights_home     where weights that were fetched are kept

@@ -130,6 +130,12 @@ def check_model(
     model = load_base_model(
         name, weights=weights, options=EngineOptions(threads=threads, device=device, precision=precision)
     )
+    if not isinstance(model, BaseModel):
+        raise ModelError(
+            expected="a base model that computes scores",
+            found=f"{name}, scores that exist already",
+            action="nothing is to be checked: they are read as they are",
+        )
     answer = read_known_answer(name)
     if answer is not None and answer.weights_fingerprint != model.info.weights_fingerprint:
         answer = None

@@ -83,7 +83,7 @@ class Description:
                 ("channels", ", ".join((*identity.channels, "spread"))),
                 ("context", f"{identity.context:,} bases, half of them on each side"),
                 ("training build", identity.training_build),
-                ("trained on", f"chromosomes {', '.join(identity.training_chromosomes)}"),
+                ("trained on", _trained_on(identity.training_chromosomes)),
                 ("licence", identity.licence),
             ]
         if self.facts is not None:
@@ -153,6 +153,10 @@ def _where(name: str, weights: Path | None) -> str:
     if name not in shipped_names():
         return _ELSEWHERE
     return _NOT_FOUND if name in FACTS else _GIVEN
+
+
+def _trained_on(chromosomes: tuple[str, ...]) -> str:
+    return f"chromosomes {', '.join(chromosomes)}" if chromosomes else "chromosomes that are not known"
 
 
 def _short(channels: tuple[str, ...]) -> str:

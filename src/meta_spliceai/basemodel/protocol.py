@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meta_spliceai.errors import ModelError
+from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.sequences import UNKNOWN, Codes
 from meta_spliceai.schema.features import CHANNELS
 
@@ -132,6 +133,40 @@ class BaseModel(Protocol):
             `codes` has another dtype, another number of dimensions, no inner base, or values above 4.
         """
         ...
+
+
+@runtime_checkable
+class PositionedScores(Protocol):
+    """Scores that exist already, for positions of a genome rather than for sequences."""
+
+    @property
+    def info(self) -> BaseModelInfo:
+        """Identity of the scores; their `context` is 0."""
+        ...
+
+    def scores_of(self, interval: Interval) -> Scores:
+        """Scores of every base of an interval.
+
+        Parameters
+        ----------
+        interval
+            0-based half-open; the contig may go by any of its names, such as chr1 or 1.
+
+        Returns
+        -------
+        Scores
+            In ascending genomic order on either strand, values in [0, 1].
+
+        Raises
+        ------
+        ModelError
+            Nothing is known of a base, which is named, or its score is none.
+        """
+        ...
+
+
+AnyBaseModel = BaseModel | PositionedScores
+"""What a base pass can run: a model that scores sequences, or scores that exist already."""
 
 
 def check_codes(codes: Codes, info: BaseModelInfo) -> None:

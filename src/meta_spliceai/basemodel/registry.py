@@ -1,7 +1,8 @@
 """From a name to a base model: the shipped ones, and those other packages plug in.
 
 A package plugs in a base model with an entry point in the group `meta_spliceai.base_models`. Its name is the model's
-name, its object a function that takes `weights` and `threads` as keywords and returns a `BaseModel`.
+name, its object a function that takes `weights` and `threads` as keywords and returns a `BaseModel`, or a
+`PositionedScores` where the scores exist already.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from meta_spliceai.basemodel.options import DEFAULT_OPTIONS, EngineOptions
-from meta_spliceai.basemodel.protocol import BaseModel, BaseModelInfo
+from meta_spliceai.basemodel.protocol import AnyBaseModel, BaseModel, BaseModelInfo, PositionedScores
 from meta_spliceai.errors import ModelError
 
 ENTRY_POINT_GROUP = "meta_spliceai.base_models"
 
-Loader = Callable[..., BaseModel]
+Loader = Callable[..., AnyBaseModel]
 
 
 def _load_spliceai(*, weights: Path | None, options: EngineOptions) -> BaseModel:
@@ -42,11 +43,19 @@ def _load_pangolin(*, weights: Path | None, options: EngineOptions) -> BaseModel
     return load_pangolin(weights=weights, options=options)
 
 
+def _load_imported(*, weights: Path | None, options: EngineOptions) -> PositionedScores:
+    del options  # nothing is computed
+    from meta_spliceai.basemodel.imported import load_imported
+
+    return load_imported(weights=weights)
+
+
 _OPENSPLICEAI = ("openspliceai", "openspliceai_80nt", "openspliceai_400nt", "openspliceai_2000nt")
 _SHIPPED: dict[str, Loader] = {
     "spliceai": _load_spliceai,
     **{name: _openspliceai(name) for name in _OPENSPLICEAI},
     "pangolin": _load_pangolin,
+    "imported": _load_imported,
 }
 
 
@@ -70,8 +79,10 @@ def require_name(name: str) -> None:
         raise _unknown(name)
 
 
-def load_base_model(name: str, *, weights: Path | None = None, options: EngineOptions = DEFAULT_OPTIONS) -> BaseModel:
-    """Load a base model.
+def load_base_model(
+    name: str, *, weights: Path | None = None, options: EngineOptions = DEFAULT_OPTIONS
+) -> AnyBaseModel:
+    """Load a base model, or scores that exist already.
 
     Parameters
     ----------
@@ -96,7 +107,9 @@ def load_base_model(name: str, *, weights: Path | None = None, options: EngineOp
     return _load_plugged_in(points[name], weights=weights, threads=options.threads)
 
 
-def _load_plugged_in(point: importlib.metadata.EntryPoint, *, weights: Path | None, threads: int | None) -> BaseModel:
+def _load_plugged_in(
+    point: importlib.metadata.EntryPoint, *, weights: Path | None, threads: int | None
+) -> AnyBaseModel:
     action = f"check the package that provides {point.value}"
     try:
         loader: Loader = point.load()
@@ -105,7 +118,7 @@ def _load_plugged_in(point: importlib.metadata.EntryPoint, *, weights: Path | No
             f"a loadable base model {point.name} ({point.value})", f"{type(error).__name__}: {error}", action
         ) from error
     model = loader(weights=weights, threads=threads)
-    if not isinstance(model, BaseModel) or not isinstance(model.info, BaseModelInfo):
+    if not isinstance(model, AnyBaseModel) or not isinstance(model.info, BaseModelInfo):
         raise ModelError(
             expected=f"a base model with `info` and `score` from {point.value}",
             found=f"a {type(model).__name__} without them",

@@ -7,4 +7,5 @@ performance   the base model's calls per gene
 positions     the tables of one chunk
 run           plan -> chunks -> aggregates
 artifacts     reading all of it
+export        scores as bigWig, BED or a table
 """

@@ -42,6 +42,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("basepass status", "basepass_status"),
     ("basepass positions", "basepass_positions"),
     ("basepass evaluate", "basepass_evaluate"),
+    ("basepass export", "basepass_export"),
     ("genes list", "genes_list"),
     ("genes select", "genes_select"),
     ("build", "build"),

@@ -8,6 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+NameStyle = Literal["as-is", "ucsc", "ensembl"]
+"""Who is followed in naming contigs."""
 
 _HUMAN = [*(str(n) for n in range(1, 23)), "X", "Y"]
 _MOUSE = [*(str(n) for n in range(1, 20)), "X", "Y"]
@@ -22,6 +26,7 @@ REFSEQ_CHROMOSOMES: dict[str, str] = {
 """RefSeq accession without its version -> chromosome without `chr`."""
 
 _UCSC_SCAFFOLD = re.compile(r"^chr(?:Un|\w+?)_([A-Za-z]{2,4}\d+)(?:v(\d+))?(?:_(?:random|alt|fix|hap\d+))?$")
+_CHROMOSOME = re.compile(r"[0-9A-Za-z]{1,5}")
 _VERSION = re.compile(r"\.\d+$")
 
 
@@ -56,6 +61,19 @@ def common_name(name: str) -> str:
         return refseq
     bare = name[3:] if name[:3].lower() == "chr" and len(name) > 3 else name
     return "MT" if bare.upper() in ("M", "MT") else bare
+
+
+def styled_name(name: str, style: NameStyle) -> str:
+    """The name of a contig as UCSC (chr1, chrM) or Ensembl (1, MT) write it.
+
+    UCSC's names of scaffolds tell their chromosome, which other names do not, so these stay as they are.
+    """
+    common = common_name(name)
+    if style == "as-is" or (style == "ucsc" and not _CHROMOSOME.fullmatch(common)):
+        return name
+    if style == "ensembl":
+        return common
+    return "chrM" if common == "MT" else f"chr{common}"
 
 
 def match_contigs(annotation: Iterable[str], genome: Iterable[str]) -> ContigMatch:
