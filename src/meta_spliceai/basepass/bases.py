@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from meta_spliceai.basemodel.options import DEFAULT_OPTIONS, EngineOptions
-from meta_spliceai.basemodel.protocol import BaseModel
+from meta_spliceai.basemodel.protocol import AnyBaseModel
 from meta_spliceai.basemodel.registry import load_base_model
 from meta_spliceai.errors import InputError, ModelError, first_few
 from meta_spliceai.schema.features import FurtherBase
@@ -32,13 +32,13 @@ class ChosenBase:
     weights: Path | None = None
     options: EngineOptions = DEFAULT_OPTIONS
 
-    def load(self) -> BaseModel:
+    def load(self) -> AnyBaseModel:
         """The base model, loaded and compiled once per process."""
         return _loaded(self)
 
 
 @lru_cache(maxsize=1)
-def _loaded(base: ChosenBase) -> BaseModel:
+def _loaded(base: ChosenBase) -> AnyBaseModel:
     return load_base_model(base.name, weights=base.weights, options=base.options)
 
 
@@ -80,12 +80,12 @@ def choose_bases(
     return tuple(chosen)
 
 
-def further_base(model: BaseModel) -> FurtherBase:
+def further_base(model: AnyBaseModel) -> FurtherBase:
     """What a table needs to know of a further base model."""
     return FurtherBase(model.info.name, model.info.channels)
 
 
-def check_models(models: Sequence[BaseModel]) -> None:
+def check_models(models: Sequence[AnyBaseModel]) -> None:
     """Refuse base models that cannot be run together.
 
     Raises

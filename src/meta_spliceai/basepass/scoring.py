@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from meta_spliceai.basemodel.protocol import BaseModel, ScoreArray, Scores
+from meta_spliceai.basemodel.protocol import AnyBaseModel, PositionedScores, ScoreArray, Scores
 from meta_spliceai.basepass.score_files import ScoreFile, Span
 from meta_spliceai.errors import ModelError
 from meta_spliceai.formats.fasta import Genome
@@ -21,7 +21,7 @@ HeldSpans = Sequence[tuple[Span, str]]
 """Stretches that score files hold, with the names of the files."""
 
 
-def score_interval(model: BaseModel, genome: Genome, interval: Interval) -> Scores:
+def score_interval(model: AnyBaseModel, genome: Genome, interval: Interval) -> Scores:
     """Scores of every base of an interval in its real genomic context, in ascending genomic order.
 
     Raises
@@ -29,6 +29,10 @@ def score_interval(model: BaseModel, genome: Genome, interval: Interval) -> Scor
     ModelError
         The model gave other channels than it declares, scores of another length, NaN, or outside [0, 1].
     """
+    if isinstance(model, PositionedScores):
+        stored = model.scores_of(interval)
+        _check(model, interval, stored)
+        return stored
     half = model.info.context // 2
     codes = genome.codes(interval.chrom, interval.start - half, interval.end + half)
     scores = model.score(codes if interval.strand == "+" else reverse_complement(codes))
@@ -38,7 +42,7 @@ def score_interval(model: BaseModel, genome: Genome, interval: Interval) -> Scor
     return Scores({name: values[::-1] for name, values in scores.by_channel.items()})
 
 
-def _check(model: BaseModel, interval: Interval, scores: Scores) -> None:
+def _check(model: AnyBaseModel, interval: Interval, scores: Scores) -> None:
     action = f"check the base model's weights and its adapter; the interval was {interval}"
     declared = (*model.info.channels, "spread")
     if scores.channels != declared:
@@ -60,7 +64,7 @@ def new_bases(spans: Sequence[Span], held: HeldSpans) -> int:
 
 
 def score_spans(
-    model: BaseModel,
+    model: AnyBaseModel,
     genome: Genome,
     chrom: str,
     spans: Sequence[Span],
