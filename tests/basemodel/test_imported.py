@@ -213,6 +213,30 @@ def test_positions_that_count_from_0_are_refused(tmp_path: Path):
         load(tmp_path)
 
 
+def test_strands_and_scores_of_another_kind_are_refused(tmp_path: Path):
+    words = pl.when(pl.col("strand") == "+").then(1).otherwise(-1)
+    table().with_columns(strand=words).write_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(ModelError, match="strands \\+ and - in"):
+        load(tmp_path)
+    table().with_columns(donor=pl.lit("high")).write_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(InputError, match=r"mine\.parquet"):
+        load(tmp_path).scores_of(inner("+"))
+
+
+def test_contigs_may_be_numbers(tmp_path: Path):
+    table().with_columns(chrom=pl.lit(1)).write_parquet(tmp_path / "mine.parquet")
+    assert_right(load(tmp_path).scores_of(inner("-")), "-")
+
+
+def test_a_contig_that_no_file_knows_is_said_once_where_it_counts_as_zero(folder: Path, caplog):
+    model = load(folder, missing="zero", training_chromosomes=["2"])
+    for _ in range(2):
+        model.scores_of(Interval("chr9", 5, 10, "+"))
+    assert caplog.messages == [
+        "imported: the files hold nothing on contig chr9, so all of it counts as 0; they hold chr1"
+    ]
+
+
 def test_only_row_groups_that_may_hold_a_base_are_read(tmp_path: Path, monkeypatch):
     write_parquet_rows(tmp_path)
     model = load(tmp_path)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -84,6 +86,20 @@ def test_an_error_while_values_are_made_is_the_error_that_is_raised(tmp_path: Pa
 
     with pytest.raises(KeyError, match="the source"):
         write_bigwig(tmp_path / "x.bw", CONTIGS, failing())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path):
+    pytest.importorskip("resource", reason="file sizes cannot be limited here")
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        "import numpy as np; from pathlib import Path; from meta_spliceai.formats.bigwig import write_bigwig;"
+        "values = np.random.default_rng(0).random(300_000).astype(np.float32);"
+        f"write_bigwig(Path({str(tmp_path)!r}) / 'x.bw', {{'chr1': 300_000}}, [('chr1', 0, values)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "DiskFullError" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

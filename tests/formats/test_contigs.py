@@ -1,6 +1,6 @@
 import pytest
 
-from meta_spliceai.formats.contigs import common_name, match_contigs
+from meta_spliceai.formats.contigs import common_name, match_contigs, styled_name
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,23 @@ def test_names_are_matched_through_aliases():
 def test_the_very_same_name_wins_and_a_shared_alias_matches_none():
     assert match_contigs(["chr1"], ["1", "chr1"]).to_genome == {"chr1": "chr1"}
     assert match_contigs(["NC_000001.11"], ["1", "chr1"]).unmatched == ("NC_000001.11",)
+
+
+@pytest.mark.parametrize(
+    ("name", "ucsc", "ensembl"),
+    [
+        ("1", "chr1", "1"),
+        ("chrX", "chrX", "X"),
+        ("MT", "chrM", "MT"),
+        ("chrM", "chrM", "MT"),
+        ("NC_000022.11", "chr22", "22"),
+        ("2L", "chr2L", "2L"),
+        ("chr1_KI270706v1_random", "chr1_KI270706v1_random", "KI270706.1"),
+        ("KI270706.1", "KI270706.1", "KI270706.1"),
+        ("scaffold_12", "scaffold_12", "scaffold_12"),
+    ],
+)
+def test_contigs_are_named_as_asked(name: str, ucsc: str, ensembl: str) -> None:
+    assert styled_name(name, "ucsc") == ucsc
+    assert styled_name(name, "ensembl") == ensembl
+    assert styled_name(name, "as-is") == name

@@ -67,6 +67,7 @@ class ImportedScores:
         self._source = source
         self._info = info
         self._missing = missing
+        self._said_absent: set[str] = set()
 
     @property
     def info(self) -> BaseModelInfo:
@@ -97,14 +98,24 @@ class ImportedScores:
             return values
         if self._missing == "refuse":
             raise self._nothing_known(name, interval, int(np.flatnonzero(unknown)[0]))
+        if not self._holds(interval.chrom) and interval.chrom not in self._said_absent:
+            self._said_absent.add(interval.chrom)
+            log.warning(
+                "%s: the files hold nothing on contig %s, so all of it counts as 0; they hold %s",
+                self._info.name,
+                interval.chrom,
+                first_few(self._source.contigs),
+            )
         return np.where(unknown, np.float32(0), values)
 
+    def _holds(self, chrom: str) -> bool:
+        return not match_contigs([chrom], self._source.contigs).unmatched
+
     def _nothing_known(self, name: str, interval: Interval, first: int) -> ModelError:
-        held = match_contigs([interval.chrom], self._source.contigs).to_genome
         return ModelError(
             expected=f"a {name} score from {self._info.name} for every base of {interval}",
             found=f"none at {_base(interval, first)}"
-            + ("" if held else f"; the files hold contigs {first_few(self._source.contigs)}"),
+            + ("" if self._holds(interval.chrom) else f"; the files hold contigs {first_few(self._source.contigs)}"),
             action="import scores of whole genes and the flanks that are scored with them (see --flank), or write "
             f'"missing": "zero" into {DESCRIPTION} if a base without a score is no site',
         )

@@ -19,7 +19,7 @@ from meta_spliceai.errors import InputError, ModelError, first_few
 from meta_spliceai.formats.bigwig import SUFFIXES, BigWig
 from meta_spliceai.formats.contigs import match_contigs
 from meta_spliceai.formats.openspliceai_bed import FILE_NAMES, read_openspliceai_bed
-from meta_spliceai.genome.coordinates import Interval, Strand
+from meta_spliceai.genome.coordinates import STRANDS, Interval, Strand
 from meta_spliceai.schema.features import SITE, USAGE
 
 STRAND_WORDS: dict[Strand, str] = {"+": "plus", "-": "minus"}
@@ -149,11 +149,9 @@ class ParquetScores:
                     bounds[name] = tuple(values.to_list() if name == "chrom" else (values.min(), values.max()))
             if bounds["position"][0] is None:
                 continue  # an empty row group
-            if not isinstance(bounds["position"][0], int) or bounds["position"][0] < 1:
-                raise ModelError(
-                    f"1-based positions in {path}", f"{bounds['position'][0]}", "count the first base of a contig as 1"
-                )
-            groups.append(_RowGroup(number, group, frozenset(bounds["chrom"]), bounds["strand"], *bounds["position"]))
+            _check_places(path, bounds["position"][0], bounds["strand"])
+            contigs = frozenset(str(name) for name in bounds["chrom"])
+            groups.append(_RowGroup(number, group, contigs, bounds["strand"], *bounds["position"]))
         return groups
 
     def read(self, interval: Interval) -> dict[str, ScoreArray]:
@@ -200,15 +198,26 @@ class ParquetScores:
             self._cache.move_to_end(group)
             return self._cache[group]
         file, path = self._files[group.file], self._paths[group.file]
-        frame = _frame(path, file, group.number, [*_PLACE, *self._values]).with_columns(
-            pl.col("chrom", "strand").cast(pl.String),
-            pl.col("position").cast(pl.Int64),
-            pl.col(*self._values).cast(pl.Float32),
-        )
+        try:
+            frame = _frame(path, file, group.number, [*_PLACE, *self._values]).with_columns(
+                pl.col("chrom", "strand").cast(pl.String),
+                pl.col("position").cast(pl.Int64),
+                pl.col(*self._values).cast(pl.Float32),
+            )
+        except pl.exceptions.PolarsError as error:
+            raise _unreadable(path, error) from error
         self._cache[group] = frame
         if len(self._cache) > _CACHED_ROW_GROUPS:
             self._cache.popitem(last=False)
         return frame
+
+
+def _check_places(path: Path, first: object, strands: Sequence[object]) -> None:
+    """Refuse positions and strands that are written in another way; `first` is the lowest position."""
+    if not isinstance(first, int) or first < 1:
+        raise ModelError(f"1-based positions in {path}", f"{first}", "count the first base of a contig as 1")
+    if not set(strands) <= {*STRANDS}:
+        raise ModelError(f"strands + and - in {path}", first_few(strands), "write them as + and -")
 
 
 def _opened(path: Path) -> pq.ParquetFile:

@@ -7,6 +7,7 @@ was written is counted again in the finished file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
 from pathlib import Path
@@ -98,7 +99,7 @@ def write_bigwig(path: Path, contigs: Mapping[str, int], pieces: Iterable[tuple[
 
     Raises
     ------
-    StoreError
+    DiskFullError, StoreError
         It could not be written, or not all of it arrived; `path` is then what it was before.
     """
     rows = _Rows(pieces)
@@ -119,16 +120,27 @@ def _write(path: Path, contigs: Mapping[str, int], rows: _Rows) -> None:
         covered = int(pybigtools.open(str(path)).info()["summary"]["basesCovered"])
         if covered != rows.bases:
             found = f"{covered:,} of them"
-    except Exception as error:  # the library raises bare exceptions
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # bare ones, and panics of its own language, which are no Exception
         found = str(error).strip().splitlines()[0]
     if rows.error is not None:
         raise rows.error
     if found is not None:
+        _append_a_little(path)
         raise StoreError(
             expected=f"{rows.bases:,} values written to {path.parent}",
             found=found,
             action="check the room on the disk and the folder's permissions, then run the same command again",
         )
+
+
+def _append_a_little(path: Path) -> None:
+    """Meet the operating system's own error where there is no room: the library does not pass it on."""
+    with path.open("ab") as stream:
+        stream.write(bytes(1 << 20))
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 class _Rows:
