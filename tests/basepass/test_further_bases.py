@@ -135,3 +135,19 @@ def test_names_of_bases_that_make_no_sense_are_refused(reference, tmp_path, name
 def test_scores_only_are_no_positions(joined):
     with pytest.raises(StoreError, match="scores only"):
         _ = open_artifacts(joined.parent / "second_eval").rule
+
+
+def test_overwriting_the_first_bases_positions_leaves_those_of_another_base_alone(reference, tmp_path):
+    own = run(reference=reference, base=["second"], eval_dir=tmp_path / "second_eval", genes=FEW, tn_rate=0.3).eval_dir
+    before = {path.name: path.read_bytes() for path in (own / "meta_models").glob("*.parquet")}
+    run(reference=reference, base=["toy", "second"], eval_dir=tmp_path / "toy_eval", genes=FEW)
+    run(
+        reference=reference,
+        base=["toy", "second"],
+        eval_dir=tmp_path / "toy_eval",
+        genes=FEW,
+        threshold=0.4,
+        overwrite=True,
+    )
+    assert {path.name: path.read_bytes() for path in (own / "meta_models").glob("*.parquet")} == before
+    assert open_artifacts(own).genes == set(FEW)

@@ -106,14 +106,17 @@ class ScoreFolder:
             parameters=self.parameters,
             inputs=self.inputs,
             overwrite=overwrite,
-            kept_on_overwrite=self._reusable_scores() if overwrite else (),
+            kept_on_overwrite=self._reusable_parts() if overwrite else (),
         ) as store:
             yield store
 
-    def _reusable_scores(self) -> list[str]:
+    def _reusable_parts(self) -> list[str]:
+        """All parts where nothing has changed, the scores where only positions have."""
         held = held_manifest(self.path)
         if held is None:
             return []
+        if (plain(dict(self.parameters)), dict(self.inputs)) == (dict(held.parameters), dict(held.inputs)):
+            return list(held.parts)
         mine, theirs = (
             score_identity(parameters, inputs["genome"])
             for parameters, inputs in ((self.parameters, self.inputs), (held.parameters, held.inputs))
@@ -182,12 +185,12 @@ def plan_request(
         wanted = wanted.filter(pl.col("gene_id").is_in(held))
     chunks = plan_chunks(loaded.genes, [*wanted["gene_id"], *held], chunk_size)
     labels = tuple(label_of_argument(text) for text in redo or ())
-    _check_chunks(labels, plan_chunks(loaded.genes, loaded.genes["gene_id"].to_list(), chunk_size))
+    every = plan_chunks(loaded.genes, loaded.genes["gene_id"].to_list(), chunk_size)
+    _check_chunks(labels, every)
     if only_redone:
-        chunks = [chunk for chunk in chunks if chunk.label in labels] or plan_chunks(
-            loaded.genes, loaded.genes["gene_id"].to_list(), chunk_size
-        )
-        chunks = [chunk for chunk in chunks if chunk.label in labels]
+        # a chunk that holds nothing yet is made with all its genes
+        in_part = {chunk.label: chunk for chunk in chunks}
+        chunks = [in_part.get(chunk.label, chunk) for chunk in every if chunk.label in labels]
     with loaded.open_genome() as genome:
         contigs = dict(genome.contigs)
     return PassRequest(loaded, contigs, folder, wanted, tuple(chunks), labels, flank, chunk_size, only_redone)
