@@ -20,6 +20,7 @@ from meta_spliceai.maintain.diff import diff as dataset_diff
 from meta_spliceai.maintain.migrate import migrate as dataset_migrate
 from meta_spliceai.maintain.patch import patch as dataset_patch
 from meta_spliceai.maintain.summary import summarise as dataset_summary
+from meta_spliceai.maintain.validate import validate_dataset as dataset_validate
 from meta_spliceai.pipeline import demo, run
 from meta_spliceai.predict.base import evaluate_base as basepass_evaluate
 from meta_spliceai.predict.run import predict
@@ -48,6 +49,7 @@ __all__ = [
     "dataset_migrate",
     "dataset_patch",
     "dataset_summary",
+    "dataset_validate",
     "demo",
     "evaluate",
     "genes_list",

@@ -47,6 +47,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("genes select", "genes_select"),
     ("build", "build"),
     ("dataset summary", "dataset_summary"),
+    ("dataset validate", "dataset_validate"),
     ("dataset dedup", "dataset_dedup"),
     ("dataset patch", "dataset_patch"),
     ("dataset diff", "dataset_diff"),
