@@ -15,6 +15,8 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
+from meta_spliceai.maintain.artifacts import validate_artifacts as artifacts_validate
 from meta_spliceai.maintain.dedup import dedup as dataset_dedup
 from meta_spliceai.maintain.diff import diff as dataset_diff
 from meta_spliceai.maintain.migrate import migrate as dataset_migrate
@@ -34,6 +36,8 @@ from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
 __all__ = [
+    "artifacts_clean",
+    "artifacts_validate",
     "basemodel_check",
     "basemodel_describe",
     "basemodel_fetch",

@@ -170,7 +170,7 @@ DAMAGES = (
     Damage("wrong gene type", "DS021", rows(gene_type=pl.lit("tRNA"))),
     Damage("result of the boundary probe lost", "DS022", manifest(lambda held: void(held["facts"].pop("boundary_probe")))),
     Damage("leak: copy of the label", "DS022", lambda dataset: [
-        change_part(dataset, number, lambda held: held.with_columns(sequence_complexity=pl.col("is_donor").cast(pl.Float32)))
+        change_part(dataset, number, lambda held: held.with_columns(sequence_complexity=pl.col("is_acceptor").cast(pl.Float32)))
         for number in (1, 2)
     ] and None),
 )  # fmt: skip

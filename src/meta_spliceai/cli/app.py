@@ -43,6 +43,8 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("basepass positions", "basepass_positions"),
     ("basepass evaluate", "basepass_evaluate"),
     ("basepass export", "basepass_export"),
+    ("artifacts validate", "artifacts_validate"),
+    ("artifacts clean", "artifacts_clean"),
     ("genes list", "genes_list"),
     ("genes select", "genes_select"),
     ("build", "build"),
@@ -63,6 +65,7 @@ _GROUP_HELP = {
     "reference": "Fetch and prepare a genome and its annotation, and choose among several.",
     "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
+    "artifacts": "Find and remove damaged files of a base pass.",
     "dataset": "Look at datasets, compare them, mend them and add to them.",
     "genes": "Make lists of genes to build datasets from.",
 }

@@ -133,8 +133,8 @@ def outcome_of(check: Check[Subject], subject: Subject, folder: Path) -> Finding
             count += 1
             if len(offenders) < _SHOWN:
                 offenders.append(offence)
-    except NotApplicableError as reason:
-        return Finding(check.code, check.title, check.severity, "not applicable", str(reason), 0, (), "")
+    except NotApplicableError as why:
+        return Finding(check.code, check.title, check.severity, "not applicable", str(why), 0, (), "")
     except MetaSpliceAIError as error:
         count += 1
         offenders.append(f"expected {error.expected}, found {error.found}")
