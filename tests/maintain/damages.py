@@ -171,6 +171,6 @@ DAMAGES = (
     Damage("result of the boundary probe lost", "DS022", manifest(lambda held: void(held["facts"].pop("boundary_probe")))),
     Damage("leak: copy of the label", "DS022", lambda dataset: [
         change_part(dataset, number, lambda held: held.with_columns(sequence_complexity=pl.col("is_acceptor").cast(pl.Float32)))
-        for number in (1, 2)
+        for number in range(1, 1 + len(list((dataset / "master").iterdir())))
     ] and None),
 )  # fmt: skip
