@@ -31,14 +31,14 @@ def cut(eval_dir: Path, kind: str = "analysis_sequences") -> Path:
 
 
 def test_good_artifacts_pass(eval_dir: Path) -> None:
-    report = validate_artifacts(eval_dir)
+    report = validate_artifacts(eval_dir=eval_dir)
     assert {finding.outcome for finding in report.findings} == {"passed"}, report.summary()
 
 
 @pytest.mark.parametrize("kind", ["scores", "analysis_sequences", "splice_positions_enhanced", "splice_errors"])
 def test_T1_truncated_files_are_listed(eval_dir: Path, kind: str) -> None:
     damaged = cut(eval_dir, kind)
-    report = validate_artifacts(eval_dir, list_corrupted=True)
+    report = validate_artifacts(eval_dir=eval_dir, list_corrupted=True)
     assert (report.found(), report.exit_status) == ({"AR002"}, 1)
     assert damaged.name in report.summary()
 
@@ -48,7 +48,7 @@ def test_wrong_columns_are_listed(eval_dir: Path) -> None:
     changed = pl.read_parquet(path).drop("score")
     path.unlink()
     changed.write_parquet(path)
-    assert validate_artifacts(eval_dir, list_wrong_schema=True).found() == {"AR003"}
+    assert validate_artifacts(eval_dir=eval_dir, list_wrong_schema=True).found() == {"AR003"}
 
 
 def test_T3_cleaning_removes_only_what_is_listed(eval_dir: Path) -> None:
@@ -56,14 +56,14 @@ def test_T3_cleaning_removes_only_what_is_listed(eval_dir: Path) -> None:
     folder = eval_dir / "meta_models"
     (folder / "notes.txt").write_text("mine")
     before = {path.name for path in folder.iterdir()}
-    assert not clean_artifacts(eval_dir, corrupted_only=True, dry_run=True).removed
+    assert not clean_artifacts(eval_dir=eval_dir, corrupted_only=True, dry_run=True).removed
     assert {path.name for path in folder.iterdir()} - {".lock"} == before - {".lock"}
     with pytest.raises(InputError, match="--yes"):
-        clean_artifacts(eval_dir, corrupted_only=True)
-    cleaned = clean_artifacts(eval_dir, corrupted_only=True, yes=True)
+        clean_artifacts(eval_dir=eval_dir, corrupted_only=True)
+    cleaned = clean_artifacts(eval_dir=eval_dir, corrupted_only=True, yes=True)
     assert damaged.name in cleaned.files
     assert before - {path.name for path in folder.iterdir()} == set(cleaned.files)
-    assert validate_artifacts(eval_dir).found() == {"AR004"}
+    assert validate_artifacts(eval_dir=eval_dir).found() == {"AR004"}
 
 
 def test_T3_resuming_after_cleaning_restores_the_bytes(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_T3_resuming_after_cleaning_restores_the_bytes(tmp_path: Path) -> None:
     folder = made.eval_dir / "meta_models"
     before = {path.name: path.read_bytes() for path in folder.glob("*_chunk_*")}
     cut(made.eval_dir)
-    clean_artifacts(made.eval_dir, yes=True)
+    clean_artifacts(eval_dir=made.eval_dir, yes=True)
     pass_over(tmp_path)
     assert {path.name: path.read_bytes() for path in folder.glob("*_chunk_*")} == before
 
@@ -79,10 +79,21 @@ def test_T3_resuming_after_cleaning_restores_the_bytes(tmp_path: Path) -> None:
 def test_T1_T2_T3_the_scripts(eval_dir: Path, tmp_path: Path) -> None:
     damaged = cut(eval_dir)
     report = tmp_path / "report.txt"
-    done = run("validate_artifacts.py", str(eval_dir), "--list-corrupted", "--output-report", str(report), cwd=tmp_path)
+    done = run(
+        "validate_artifacts.py",
+        "--eval-dir",
+        str(eval_dir),
+        "--list-corrupted",
+        "--output-report",
+        str(report),
+        cwd=tmp_path,
+    )
     assert done.returncode == 1
     assert damaged.name in report.read_text()
-    assert run("cleanup_artifacts.py", str(eval_dir), "--corrupted-only", "--yes", cwd=tmp_path).returncode == 0
+    assert (
+        run("cleanup_artifacts.py", "--eval-dir", str(eval_dir), "--corrupted-only", "--yes", cwd=tmp_path).returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize("script", ["test_dataset_integrity.py", "validate_meta_model_training_data.py"])

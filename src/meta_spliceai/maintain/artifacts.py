@@ -18,9 +18,7 @@ from meta_spliceai.store.folder import MANIFEST, RUN_LOG, FileEntry, Folder, fil
 from meta_spliceai.store.tables import read_table
 
 _CORRUPTED, _WRONG_SCHEMA = "AR002", "AR003"
-_REGENERATE = (
-    "run `meta-spliceai artifacts clean {folder} --yes`, then the same `meta-spliceai basepass run` command again"
-)
+_REGENERATE = "run `meta-spliceai artifacts clean --eval-dir {folder} --yes`, then the same `meta-spliceai basepass run` command again"
 
 
 class ExaminedArtifacts:
@@ -107,8 +105,8 @@ ARTIFACT_CHECKS: tuple[Check[ExaminedArtifacts], ...] = (
 
 
 def validate_artifacts(
-    eval_dir: Path = Path("data/ensembl/spliceai_eval"),
     *,
+    eval_dir: Path = Path("data/ensembl/spliceai_eval"),
     list_corrupted: bool = False,
     list_wrong_schema: bool = False,
     output_report: Path | None = None,
@@ -154,8 +152,8 @@ class Cleaned:
 
 
 def clean_artifacts(
-    eval_dir: Path = Path("data/ensembl/spliceai_eval"),
     *,
+    eval_dir: Path = Path("data/ensembl/spliceai_eval"),
     corrupted_only: bool = False,
     wrong_schema_only: bool = False,
     dry_run: bool = False,
