@@ -15,11 +15,14 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
+from meta_spliceai.maintain.artifacts import validate_artifacts as artifacts_validate
 from meta_spliceai.maintain.dedup import dedup as dataset_dedup
 from meta_spliceai.maintain.diff import diff as dataset_diff
 from meta_spliceai.maintain.migrate import migrate as dataset_migrate
 from meta_spliceai.maintain.patch import patch as dataset_patch
 from meta_spliceai.maintain.summary import summarise as dataset_summary
+from meta_spliceai.maintain.validate import validate_dataset as dataset_validate
 from meta_spliceai.pipeline import demo, run
 from meta_spliceai.predict.base import evaluate_base as basepass_evaluate
 from meta_spliceai.predict.run import predict
@@ -33,6 +36,8 @@ from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
 __all__ = [
+    "artifacts_clean",
+    "artifacts_validate",
     "basemodel_check",
     "basemodel_describe",
     "basemodel_fetch",
@@ -48,6 +53,7 @@ __all__ = [
     "dataset_migrate",
     "dataset_patch",
     "dataset_summary",
+    "dataset_validate",
     "demo",
     "evaluate",
     "genes_list",
