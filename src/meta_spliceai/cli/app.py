@@ -2,7 +2,7 @@
 
 Results go to stdout, progress and messages to stderr. Exit status 0: done; 1: an error of this package, printed as
 expected / found / what to do, or a result that says so (`exit_status`), such as datasets that differ; 2: the options could
-not be understood; 130: interrupted.
+not be understood; 3: a validation with warnings only; 130: interrupted.
 """
 
 from __future__ import annotations
