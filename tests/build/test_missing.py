@@ -109,3 +109,19 @@ def test_without_any_artifacts_the_pass_runs_first_with_the_options_given(passed
 def test_options_of_the_pass_that_make_no_sense_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parsed_workflow_options(text)
+
+
+def test_the_ledger_of_a_gene_with_rows_by_transcript_counts_its_other_bases_once(
+    passed: Passed, tmp_path: Path
+) -> None:
+    gene = GENES[1]
+    options = '{"base": ["toy"], "position_id_mode": "transcript"}'
+    made = build(
+        reference=passed.reference, eval_dir=tmp_path / "new", output_dir=tmp_path / "d", gene_ids=[gene.gene_id],
+        kmer_sizes=(), workflow_kwargs=options,
+    )  # fmt: skip
+    ledger = pl.read_csv(made.path / "sampling_ledger.csv")
+    sites = rows_of(made.path).filter(pl.col("splice_type") != "neither")
+    doubled = sites.height - sites["position"].n_unique()
+    assert doubled > 0
+    assert ledger["rows_seen"].sum() - doubled == gene.end - gene.start + 1

@@ -144,7 +144,7 @@ def _ledger(tiered: pl.DataFrame, kept: BoolArray, genes: pl.DataFrame) -> pl.Da
         .group_by("gene_id", "sampling_tier")
         .agg(rows_seen=pl.len(), rows_kept=pl.col("kept").sum())
     )
-    candidates = tiered.group_by("gene_id").agg(candidates=pl.len())
+    candidates = tiered.group_by("gene_id").agg(candidates=pl.col("position").n_unique())
     never = genes.join(candidates, on="gene_id", how="left").select(
         "gene_id",
         sampling_tier=pl.lit(NOT_CANDIDATE),

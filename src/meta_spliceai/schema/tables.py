@@ -389,7 +389,7 @@ LEDGER_TABLE = Table(
     (
         _GENE_ID,
         Column("sampling_tier", pl.String, "sampling", "label", "tier of the dataset, or not_candidate for bases that the base pass did not keep", choices=(*DATASET_TIERS, NOT_CANDIDATE)),
-        Column("rows_seen", pl.Int64, "text", "label", "bases of this tier", low=0),
+        Column("rows_seen", pl.Int64, "text", "label", "bases of this tier; its rows, where a site has one for each transcript", low=0),
         Column("rows_kept", pl.Int64, "text", "label", "of these, rows of the dataset", low=0),
         Column("rows_dropped", pl.Int64, "text", "label", "rows_seen - rows_kept", low=0),
     ),
