@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from meta_spliceai.build import documents
 from meta_spliceai.build.batch import COUNTED
+from meta_spliceai.build.layout import LAYOUT, history
 from meta_spliceai.build.master import ledger_file
 from meta_spliceai.build.plan import BuildPlan
 from meta_spliceai.build.probe import probe_boundaries
@@ -34,41 +35,71 @@ def finish(folder: Folder, plan: BuildPlan, identities: Mapping[str, str]) -> No
     LeakageError
         A feature changes when the annotated ends of a gene move.
     """
+    complete(folder, identities, plan.choice.notes, lambda: _summary(folder, plan, list(identities)))
+
+
+def complete(
+    folder: Folder, identities: Mapping[str, str], notes: Sequence[str], summarise: Callable[[], documents.Summary]
+) -> None:
+    """Write the documents and mark the folder complete, as far as that is not done.
+
+    Parameters
+    ----------
+    identities
+        Fingerprint by batch name; every one must be done.
+    notes
+        What a user should know about the choice of genes.
+    summarise
+        What the documents tell; called where they are not there yet.
+    """
     contents = {name: [file.sha256 for file in folder.manifest.parts[name].files] for name in identities}
     identity = fingerprint([documents.LAYOUT_VERSION, contents, folder.manifest.parameters])
     if not folder.is_done(DOCUMENTS, identity):
-        probe = probe_boundaries(plan)
-        summary = _summary(folder, plan, probe)
+        summary = summarise()
         names = documents.write_documents(folder.path, summary)
         files = tuple(describe_file(folder.path, name, rows) for name, rows in names.items())
-        folder.record(DOCUMENTS, PartEntry(identity, files, {"boundary_probe": probe, **summary.facts}))
+        facts = {"boundary_probe": summary.probe, "notes": list(notes), **summary.facts}
+        folder.record(DOCUMENTS, PartEntry(identity, files, facts))
     if not folder.manifest.complete:
         folder.finalise({**identities, DOCUMENTS: identity}, folder.manifest.parts[DOCUMENTS].facts)
 
 
-def _summary(folder: Folder, plan: BuildPlan, probe: Mapping[str, Any]) -> documents.Summary:
-    counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
-    for batch in plan.batches:
-        facts = folder.manifest.parts[batch.name].facts
-        for column, counter in counts.items():
-            counter.update(facts[column])
-    ledger = pl.concat(
-        pl.read_csv(folder.path / ledger_file(batch.name), schema=LEDGER_TABLE.polars_schema())
-        for batch in plan.batches
-    )
+def _summary(folder: Folder, plan: BuildPlan, names: Sequence[str]) -> documents.Summary:
+    ledger = ledger_of(folder, names)
     return documents.Summary(
         build=plan.reference.build,
         base_model=plan.artifacts.base_model,
         base_pass={"rule": dict(plan.artifacts.rule), "flank": plan.artifacts.flank},
         inputs=folder.manifest.inputs,
-        parameters=folder.manifest.parameters,
+        parameters=options_of(folder),
         software=folder.manifest.software,
         table=plan.table,
         genes=_gene_manifest(plan, ledger),
         ledger=ledger,
-        counts={column: dict(sorted(counter.items())) for column, counter in counts.items()},
-        notes=plan.choice.notes,
-        probe=probe,
+        counts=counts_of(folder, names),
+        notes=(*plan.choice.notes, *history(folder.manifest.parameters)),
+        probe=probe_boundaries(plan),
+    )
+
+
+def options_of(folder: Folder) -> dict[str, Any]:
+    """The parameters that are options of `build`."""
+    return {name: value for name, value in folder.manifest.parameters.items() if name not in LAYOUT}
+
+
+def counts_of(folder: Folder, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Rows of these batches by value, by column of `COUNTED`."""
+    counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
+    for name in names:
+        for column, counter in counts.items():
+            counter.update(folder.manifest.parts[name].facts[column])
+    return {column: dict(sorted(counter.items())) for column, counter in counts.items()}
+
+
+def ledger_of(folder: Folder, names: Sequence[str]) -> pl.DataFrame:
+    """The ledgers of these batches, one after the other."""
+    return pl.concat(
+        pl.read_csv(folder.path / ledger_file(name), schema=LEDGER_TABLE.polars_schema()) for name in names
     )
 
 

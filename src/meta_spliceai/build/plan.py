@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.batch import BatchPlan, bases_per_row
+from meta_spliceai.build.layout import Shard, batches_of, shard_parameters
 from meta_spliceai.build.memory import MemoryPlan, plan_memory
 from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
@@ -46,7 +48,7 @@ class BuildPlan:
     parameters
         Everything that decides the content of the folder, for its manifest.
     batches
-        In reference order.
+        By their numbers.
     memory
         Rows held at a time, processes at the same time, and the memory that they need.
     """
@@ -64,6 +66,19 @@ class BuildPlan:
         """Content fingerprints of what the dataset is made from."""
         return {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
 
+    def with_parameters(self, parameters: Mapping[str, Any]) -> BuildPlan:
+        """The same options for other genes, or for the same genes in other batches."""
+        batches = batches_of(parameters)
+        order = pl.Series([gene_id for batch in batches for gene_id in batch.gene_ids], dtype=pl.String)
+        genes = order.to_frame("gene_id").join(self.reference.genes, on="gene_id", how="left", maintain_order="left")
+        template = self.batches[0]
+        return dataclasses.replace(
+            self,
+            choice=dataclasses.replace(self.choice, genes=genes.select(self.reference.genes.columns)),
+            parameters=dict(parameters),
+            batches=tuple(dataclasses.replace(template, number=b.number, gene_ids=b.gene_ids) for b in batches),
+        )
+
 
 def plan_build(
     request: GeneRequest,
@@ -79,16 +94,20 @@ def plan_build(
     workflow_options: Mapping[str, Any],
     workers: int,
     memory_limit: int | None,
+    shard: Shard | None = None,
 ) -> BuildPlan:
     """Choose the genes, run the base pass over those that have no artifacts, and cut them into batches.
 
     Raises
     ------
     InputError
+        A shard that holds no batch, or that the base pass should be run for.
         Sizes out of range, or artifacts that belong to another reference.
     GeneError
         Unknown genes, none left, or genes without artifacts.
     """
+    if shard is not None:
+        run_workflow = _never_for_a_shard(run_workflow)
     sizes = _checked_kmer_sizes(kmer_sizes)
     for option, value in (("--batch-size", batch_size), ("--batch-rows", batch_rows)):
         if value < 1:
@@ -133,8 +152,8 @@ def plan_build(
     )
     batches = tuple(
         BatchPlan(
-            number=first // batch_size + 1,
-            gene_ids=choice.gene_ids[first : first + batch_size],
+            number=batch.number,
+            gene_ids=batch.gene_ids,
             reference=loaded.path,
             eval_dir=artifacts.path,
             folder=output_dir,
@@ -142,9 +161,21 @@ def plan_build(
             kmer_sizes=sizes,
             batch_rows=memory.rows,
         )
-        for first in range(0, len(choice.gene_ids), batch_size)
+        for batch in batches_of(parameters)
     )
-    return BuildPlan(loaded, artifacts, choice, table, parameters, batches, memory)
+    plan = BuildPlan(loaded, artifacts, choice, table, parameters, batches, memory)
+    return plan if shard is None else plan.with_parameters(shard_parameters(parameters, shard))
+
+
+def _never_for_a_shard(run_workflow: bool | None) -> bool:
+    """Shards are built at the same time, and each would run the same base pass."""
+    if run_workflow:
+        raise InputError(
+            expected="a shard to be built from artifacts that are there",
+            found="--run-workflow",
+            action="run `meta-spliceai basepass run` over the genes first, once, then build the shards",
+        )
+    return False
 
 
 def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:

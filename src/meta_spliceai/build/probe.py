@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
+from meta_spliceai.build.layout import whole_plan
 from meta_spliceai.build.plan import BuildPlan
 from meta_spliceai.build.select import seeded_order
 from meta_spliceai.errors import LeakageError, first_few
@@ -27,6 +28,8 @@ GENES_PROBED = 5
 def probe_boundaries(plan: BuildPlan) -> dict[str, Any]:
     """Compute the `de_novo` features of up to five genes again with both annotated ends moved.
 
+    For a shard they are genes of the whole plan, so that every shard says the same.
+
     Returns
     -------
     dict
@@ -38,11 +41,11 @@ def probe_boundaries(plan: BuildPlan) -> dict[str, Any]:
         Names the features that changed.
     """
     seed = int(plan.parameters["seed"])
-    genes = seeded_order(plan.choice.gene_ids, seed, "probe")[:GENES_PROBED]
+    genes = seeded_order(whole_plan(plan.parameters)["gene_ids"], seed, "probe")[:GENES_PROBED]
     names = admitted_features(plan.table, "de_novo")
     changed: set[str] = set()
     with plan.reference.open_genome() as genome:
-        for gene in plan.choice.genes.filter(pl.col("gene_id").is_in(genes)).iter_rows(named=True):
+        for gene in plan.reference.genes.filter(pl.col("gene_id").is_in(genes)).iter_rows(named=True):
             body = gene_body(gene)
             changed |= set(_changed(plan.artifacts, genome, body, names, seed))
     if changed:
