@@ -40,7 +40,7 @@ def draws(seed: int, purpose: str, gene_id: str, positions: npt.ArrayLike) -> np
 
 
 def draws_of_genes(
-    seed: int, purpose: str, gene_ids: Sequence[str], lengths: npt.ArrayLike, positions: npt.ArrayLike
+    seed: int, purpose: str, gene_ids: Sequence[str], lengths: Sequence[int], positions: npt.ArrayLike
 ) -> npt.NDArray[np.float64]:
     """As `draws`, for the rows of several genes one after the other: `lengths` says how many each has."""
     starts = np.array([seeded_word(seed, purpose, gene_id) for gene_id in gene_ids], dtype=np.uint64)
