@@ -16,10 +16,13 @@ from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
+from meta_spliceai.features.enricher import Enricher
+from meta_spliceai.features.registry import choose_enrichers, identities_of, load_enrichers
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.schema.describe import column_as_json
+from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import MANIFEST
 
@@ -46,6 +49,8 @@ class BuildPlan:
         Everything that decides the content of the folder, for its manifest.
     batches
         In reference order.
+    enrichers
+        Those that are not built in.
     """
 
     reference: Reference
@@ -54,11 +59,13 @@ class BuildPlan:
     table: Table
     parameters: dict[str, Any]
     batches: tuple[BatchPlan, ...]
+    enrichers: tuple[Enricher, ...] = ()
 
     @property
     def inputs(self) -> dict[str, str]:
         """Content fingerprints of what the dataset is made from."""
-        return {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+        made_from = {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+        return {**made_from, **identities_of(self.enrichers)}
 
 
 def plan_build(
@@ -73,21 +80,26 @@ def plan_build(
     kmer_sizes: Sequence[int],
     run_workflow: bool | None,
     workflow_options: Mapping[str, Any],
+    enrichers: Sequence[str] | None = None,
+    evidence: Sequence[str] | None = None,
 ) -> BuildPlan:
     """Choose the genes, run the base pass over those that have no artifacts, and cut them into batches.
 
     Raises
     ------
     InputError
-        Sizes out of range, or artifacts that belong to another reference.
+        Sizes out of range, unknown enrichers, unusable evidence, or artifacts that belong to another reference.
     GeneError
         Unknown genes, none left, or genes without artifacts.
     """
-    sizes = _checked_kmer_sizes(kmer_sizes)
+    chosen = choose_enrichers(enrichers, evidence)
+    sizes = _checked_kmer_sizes(kmer_sizes) if "kmer" in chosen.built_in else ()
     for option, value in (("--batch-size", batch_size), ("--batch-rows", batch_rows)):
         if value < 1:
             raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
     loaded = load_reference(reference)
+    with loaded.open_genome() as genome:
+        others = load_enrichers(chosen, genome.contigs)
     folder = _eval_dir(loaded, eval_dir, workflow_options, run_workflow)
     base_pass = PassOnDemand(loaded, folder, workflow_options, allowed=run_workflow is not False)
     held = None if run_workflow else base_pass.available
@@ -110,6 +122,10 @@ def plan_build(
         "kmer_sizes": list(sizes),
         "further_bases": plain(artifacts.further_bases),
         "position_id_mode": artifacts.position_id_mode,
+        ENRICHERS: list(chosen.names),
+        **(
+            {ENRICHED_COLUMNS: {one.name: [column_as_json(c) for c in one.columns] for one in others}} if others else {}
+        ),
         "hard_prob": rule.hard_prob,
         "window": rule.window,
         "easy_ratio": rule.easy_ratio,
@@ -125,6 +141,7 @@ def plan_build(
             rule=rule,
             kmer_sizes=sizes,
             batch_rows=batch_rows,
+            enrichers=chosen,
         )
         for first in range(0, len(choice.gene_ids), batch_size)
     )
@@ -132,9 +149,10 @@ def plan_build(
         loaded,
         artifacts,
         choice,
-        dataset_table(sizes, artifacts.further_bases, artifacts.position_id_mode),
+        dataset_table_of(parameters),
         parameters,
         batches,
+        others,
     )
 
 
