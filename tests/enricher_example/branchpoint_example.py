@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from meta_spliceai.features.enricher import Bases
+from meta_spliceai.features.enricher import Bases, ReferenceFacts
 from meta_spliceai.schema.column import Column
 
 NEAREST, FARTHEST = 18, 44
@@ -55,7 +55,7 @@ class BranchPoints:
         }
 
 
-def load(*, files: tuple[Path, ...], contigs: Mapping[str, int]) -> BranchPoints:
-    """What the entry point names; this enricher needs neither files nor contigs."""
-    del files, contigs
+def load(*, files: tuple[Path, ...], reference: ReferenceFacts) -> BranchPoints:
+    """What the entry point names; this enricher needs neither files nor the reference."""
+    del files, reference
     return BranchPoints()

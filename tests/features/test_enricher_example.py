@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from meta_spliceai.features.describe import list_enrichers
-from meta_spliceai.features.enricher import Bases, enriched
+from meta_spliceai.features.enricher import Bases, ReferenceFacts, enriched
 from meta_spliceai.features.registry import choose_enrichers, load_enrichers
 from meta_spliceai.genome.sequences import decode
 
@@ -47,7 +47,7 @@ def test_it_is_listed_with_its_columns() -> None:
 
 
 def test_its_values_are_those_of_a_slow_twin() -> None:
-    (enricher,) = load_enrichers(choose_enrichers(["branchpoint_example"]), {"1": 1_000})
+    (enricher,) = load_enrichers(choose_enrichers(["branchpoint_example"]), ReferenceFacts({"1": 1_000}, ()))
     codes = np.random.default_rng(3).integers(0, 5, 900).astype(np.uint8)
     index = np.arange(250, 640)
     found = enriched(enricher, Bases("1", "-", 2_000 - index, codes, index))

@@ -70,7 +70,7 @@ def test_what_is_no_junction_file_is_refused(tmp_path: Path, text: str, message:
 
 
 def test_absent_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a junction file"):
+    with pytest.raises(InputError, match="there is none"):
         read_junctions([tmp_path / "none"])
 
 

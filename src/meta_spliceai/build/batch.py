@@ -24,7 +24,7 @@ from meta_spliceai.build.columns import add_features
 from meta_spliceai.build.master import batch_name, ledger_file, link, master_file, trim_file
 from meta_spliceai.build.sampling import TrimRule, trim
 from meta_spliceai.errors import StoreError, first_few
-from meta_spliceai.features.enricher import Enricher
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
 from meta_spliceai.features.registry import EnricherChoice, load_enrichers
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.column import Table
@@ -99,7 +99,7 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
     ledgers = []
     with ExitStack() as opened:
         genome = opened.enter_context(reference.open_genome())
-        enrichers = load_enrichers(plan.enrichers, genome.contigs)
+        enrichers = load_enrichers(plan.enrichers, ReferenceFacts.of(reference))
         table = table_of(plan, artifacts, enrichers)
         writer = opened.enter_context(TableWriter(plan.folder / trim_file(plan.name), table))
         groups = gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts))

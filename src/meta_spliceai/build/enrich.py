@@ -12,7 +12,7 @@ from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError
 from meta_spliceai.features.assemble import GeneView, compute_features, needs_gene
-from meta_spliceai.features.enricher import Enricher
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
 from meta_spliceai.features.gene import GeneFacts, score_ranks
 from meta_spliceai.features.registry import check_enrichers, choose_enrichers, load_enrichers
 from meta_spliceai.features.stretch import Place, Stretch, stretch_index
@@ -72,9 +72,9 @@ def apply_feature_enrichers(
     if not _FROM_SCORES.isdisjoint(chosen.built_in):
         artifacts = artifacts_of(loaded, eval_dir)
         check_covered(artifacts, loaded, genes["gene_id"].to_list())
+    others = (*load_enrichers(chosen, ReferenceFacts.of(loaded)), *own)
+    check_enrichers(others)
     with loaded.open_genome() as genome:
-        others = (*load_enrichers(chosen, genome.contigs), *own)
-        check_enrichers(others)
         columns = _columns(chosen.built_in, others, tuple(kmer_sizes), artifacts)
         added = np.empty((rows.height, len(columns)), dtype=np.float32, order="F")
         for gene in genes.iter_rows(named=True):

@@ -16,7 +16,7 @@ from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
-from meta_spliceai.features.enricher import Enricher
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
 from meta_spliceai.features.registry import choose_enrichers, identities_of, load_enrichers
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
@@ -98,8 +98,7 @@ def plan_build(
         if value < 1:
             raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
     loaded = load_reference(reference)
-    with loaded.open_genome() as genome:
-        others = load_enrichers(chosen, genome.contigs)
+    others = load_enrichers(chosen, ReferenceFacts.of(loaded))
     folder = _eval_dir(loaded, eval_dir, workflow_options, run_workflow)
     base_pass = PassOnDemand(loaded, folder, workflow_options, allowed=run_workflow is not False)
     held = None if run_workflow else base_pass.available

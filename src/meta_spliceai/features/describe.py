@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from meta_spliceai.errors import MetaSpliceAIError
+from meta_spliceai.features.enricher import ReferenceFacts
 from meta_spliceai.features.registry import EnricherChoice, load_enrichers, plugged_in, shipped_enrichers
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.enrichers import FAMILIES, family_columns
@@ -40,7 +41,7 @@ class ListedEnricher:
     def lines(self, *, every: bool) -> list[str]:
         """What the list shows of it."""
         origins = ", ".join(dict.fromkeys(column.origin for column in self.columns)) or "?"
-        head = f"{self.name:<15}{self.kind:<10}{origins:<18}{self.needs:<20}{self.meaning}"
+        head = f"{self.name:<15}{self.kind:<10}{origins:<18}{self.needs:<23}{self.meaning}"
         if every:
             return [head, *(f"    {c.name:<38}{c.role:<9}{c.origin:<12}{c.meaning}" for c in self.columns)]
         shown = [column.name for column in self.columns[:_SHOWN]]
@@ -57,7 +58,7 @@ class EnricherList:
 
     def summary(self) -> str:
         """A table."""
-        head = f"{'name':<15}{'kind':<10}{'origins':<18}{'needs':<20}what it says of a base"
+        head = f"{'name':<15}{'kind':<10}{'origins':<18}{'needs':<23}what it says of a base"
         return "\n".join([head, *(line for one in self.enrichers for line in one.lines(every=self.every_column))])
 
 
@@ -94,7 +95,7 @@ def _added(columns: Sequence[Column]) -> tuple[AddedColumn, ...]:
 def _plugged_in(name: str) -> ListedEnricher:
     provided = f"from {plugged_in()[name].value}"
     try:
-        (enricher,) = load_enrichers(EnricherChoice((), (name,)), {})
+        (enricher,) = load_enrichers(EnricherChoice((), (name,)), ReferenceFacts({}, ()))
     except MetaSpliceAIError as error:
         return ListedEnricher(name, "plug-in", f"{provided}: {error.found}", "?", ())
     return ListedEnricher(name, "plug-in", provided, "", _added(enricher.columns))

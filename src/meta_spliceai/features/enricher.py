@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from meta_spliceai.features.gene import GeneFacts
 from meta_spliceai.features.stretch import Floats, Indices
 from meta_spliceai.genome.coordinates import Strand
 from meta_spliceai.genome.sequences import Codes
+from meta_spliceai.reference.load import Reference
 from meta_spliceai.schema.column import Column, Origin
 
 _ORIGINS: tuple[Origin, ...] = ("sequence", "external", "gene", "annotation")
@@ -52,6 +53,28 @@ class Bases:
     codes: Codes
     index: Indices
     gene: GeneFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFacts:
+    """What an enricher is told of the reference when it is loaded, to refuse files of another genome.
+
+    Parameters
+    ----------
+    contigs
+        Lengths of the genome's contigs, in nt, by the names that the genome file has for them.
+    gene_ids
+        Ids of all genes, as the annotation has them.
+    """
+
+    contigs: Mapping[str, int]
+    gene_ids: Sequence[str]
+
+    @classmethod
+    def of(cls, reference: Reference) -> Self:
+        """Those of a prepared reference."""
+        with reference.open_genome() as genome:
+            return cls(dict(genome.contigs), reference.genes["gene_id"].to_list())
 
 
 @runtime_checkable

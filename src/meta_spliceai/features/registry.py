@@ -3,8 +3,8 @@
 A package plugs in an enricher with an entry point in the group `meta_spliceai.enrichers`. Its name is the enricher's name,
 its object a function that takes two keywords and returns an `Enricher`:
 
-    files      the paths that the user gave as `--evidence NAME=FILE`, a tuple, empty where there is none
-    contigs    lengths of the genome's contigs by name
+    files        the paths that the user gave as `--evidence NAME=FILE`, a tuple, empty where there is none
+    reference    `ReferenceFacts`: the genome's contigs and the genes
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meta_spliceai.errors import InputError, first_few
-from meta_spliceai.features.enricher import Enricher, check_enricher
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts, check_enricher
+from meta_spliceai.features.evidence.expression import Expression, expression_column
+from meta_spliceai.features.evidence.junctions import JUNCTION_COLUMNS, Junctions
+from meta_spliceai.features.evidence.motifs import Motifs, motif_columns
+from meta_spliceai.features.evidence.signal import ACCESSIBILITY, CONSERVATION, SignalLoader, possible_columns
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.enrichers import BUILT_IN
 from meta_spliceai.schema.tables import dataset_table
@@ -48,7 +52,38 @@ class Shipped:
     load: Loader
 
 
-_SHIPPED: dict[str, Shipped] = {}
+_SHIPPED: dict[str, Shipped] = {
+    "accessibility": Shipped(
+        "how open the chromatin is at a base and beside it",
+        "a bigWig or BED file",
+        possible_columns(ACCESSIBILITY),
+        SignalLoader(ACCESSIBILITY),
+    ),
+    "conservation": Shipped(
+        "how conserved a base and its surroundings are",
+        "a bigWig or BED file",
+        possible_columns(CONSERVATION),
+        SignalLoader(CONSERVATION),
+    ),
+    "expression": Shipped(
+        "how much the gene is expressed, for each column of numbers of the table",
+        "a table by gene",
+        (expression_column("COLUMN"),),
+        Expression,
+    ),
+    "junctions": Shipped(
+        "how many RNA-seq reads splice at a base, as donor and as acceptor",
+        "STAR or BED12 files",
+        JUNCTION_COLUMNS,
+        Junctions.load,
+    ),
+    "motifs": Shipped(
+        "how often each motif of a list occurs beside a base",
+        "a file of motifs",
+        motif_columns("NAME"),
+        Motifs,
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +165,22 @@ def choose_enrichers(names: Sequence[str] | None, evidence: Sequence[str] | None
     return EnricherChoice(tuple(name for name in BUILT_IN if name in chosen), others, files)
 
 
-def load_enrichers(choice: EnricherChoice, contigs: Mapping[str, int]) -> tuple[Enricher, ...]:
+def load_enrichers(choice: EnricherChoice, reference: ReferenceFacts) -> tuple[Enricher, ...]:
     """The chosen enrichers that are not built in, in the order of their names.
 
     Parameters
     ----------
     choice
         Made by `choose_enrichers`.
-    contigs
-        Lengths of the genome's contigs by name.
+    reference
+        What the files must belong to.
 
     Raises
     ------
     InputError
         A plug-in cannot be imported, declares what cannot be, or a file cannot be used with this genome.
     """
-    loaded = tuple(_load(name, choice.files.get(name, ()), contigs) for name in choice.others)
+    loaded = tuple(_load(name, choice.files.get(name, ()), reference) for name in choice.others)
     check_enrichers(loaded)
     return loaded
 
@@ -164,9 +199,9 @@ def check_enrichers(enrichers: Sequence[Enricher]) -> None:
         taken += [column.name for column in enricher.columns]
 
 
-def _load(name: str, files: tuple[Path, ...], contigs: Mapping[str, int]) -> Enricher:
+def _load(name: str, files: tuple[Path, ...], reference: ReferenceFacts) -> Enricher:
     if name in _SHIPPED:
-        return _SHIPPED[name].load(files=files, contigs=contigs)
+        return _SHIPPED[name].load(files=files, reference=reference)
     point = plugged_in()[name]
     action = f"check the package that provides {point.value}"
     try:
@@ -175,7 +210,7 @@ def _load(name: str, files: tuple[Path, ...], contigs: Mapping[str, int]) -> Enr
         raise InputError(
             f"a loadable enricher {name} ({point.value})", f"{type(error).__name__}: {error}", action
         ) from error
-    enricher = loader(files=files, contigs=contigs)
+    enricher = loader(files=files, reference=reference)
     if not isinstance(enricher, Enricher) or enricher.name != name:
         raise InputError(
             expected=f"an enricher named {name} with `columns`, `identity` and `compute` from {point.value}",

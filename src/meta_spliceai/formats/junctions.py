@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from meta_spliceai.errors import InputError
+from meta_spliceai.formats.tab_lines import named_lines, read_tab_lines, whole_number
 from meta_spliceai.genome.labels import SITE_TYPES
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,6 @@ _BED12 = (
     "chrom", "start", "end", "name", "score", "strand", "thick_start", "thick_end", "colour", "blocks", "sizes", "starts",
 )  # fmt: skip
 _STRAND_NUMBERS = {"0": ".", "1": "+", "2": "-"}
-_SHOWN = 3
 
 
 def read_junctions(paths: Sequence[Path]) -> pl.DataFrame:
@@ -97,7 +98,7 @@ def sites_of_junctions(junctions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read(path: Path) -> pl.DataFrame:
-    rows = _rows(path)
+    rows = read_tab_lines(path, _BED12, partial(_neither, path))
     width = sum(value is not None for value in rows.drop("line").row(0))
     if width == len(_STAR):
         found = _from_star(rows)
@@ -109,30 +110,11 @@ def _read(path: Path) -> pl.DataFrame:
     impossible |= (pl.col("reads") < 0) | (pl.col("multi_reads") < 0)
     bad = found.filter(pl.any_horizontal(pl.all().is_null()) | impossible)
     if bad.height:
-        lines = ", ".join(f"line {line:,}" for line in bad["line"].head(_SHOWN))
-        raise _neither(path, f"{bad.height:,} rows that are no junctions: {lines}")
+        raise _neither(path, f"{bad.height:,} rows that are no junctions: {named_lines(bad)}")
     stranded = found.filter(pl.col("strand").is_in(["+", "-"]))
     if stranded.height < found.height:
         log.info("%s: %d junctions without a strand are left out", path, found.height - stranded.height)
     return stranded.drop("line")
-
-
-def _rows(path: Path) -> pl.DataFrame:
-    """Line (1-based) and the columns as text, null beyond the end of a row; without comments, track and browser lines."""
-    try:
-        # lines are read whole, for a track line has fewer columns than the rows below it
-        text = pl.read_csv(
-            path, separator="\x01", has_header=False, new_columns=["text"], infer_schema=False, quote_char=None
-        )
-    except FileNotFoundError as error:
-        raise InputError(f"a junction file {path}", "there is none", "check the path") from error
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _neither(path, str(error).splitlines()[0]) from error
-    lines = text.with_row_index("line", offset=1).filter(~pl.col("text").str.contains(r"^(?:#|track\b|browser\b)"))
-    if lines.is_empty():
-        raise _neither(path, "no rows")
-    fields = pl.col("text").str.strip_chars_end("\r").str.splitn("\t", len(_BED12)).struct.rename_fields(list(_BED12))
-    return lines.select("line", fields.alias("fields")).unnest("fields")
 
 
 def _from_star(rows: pl.DataFrame) -> pl.DataFrame:
@@ -141,10 +123,10 @@ def _from_star(rows: pl.DataFrame) -> pl.DataFrame:
         "line",
         "chrom",
         strand=pl.col("strand").replace_strict(_STRAND_NUMBERS, default=None, return_dtype=pl.String),
-        start=_number("first") - 1,
-        end=_number("last"),
-        reads=_number("unique_reads"),
-        multi_reads=_number("multi_reads"),
+        start=whole_number("first") - 1,
+        end=whole_number("last"),
+        reads=whole_number("unique_reads"),
+        multi_reads=whole_number("multi_reads"),
     )
 
 
@@ -157,15 +139,11 @@ def _from_bed12(rows: pl.DataFrame) -> pl.DataFrame:
         "line",
         "chrom",
         strand=pl.col("strand").replace_strict(strands, strands, default=None, return_dtype=pl.String),
-        start=pl.when(two).then(_number("start") + size[0]),
-        end=pl.when(two).then(_number("end") - size[1]),
-        reads=_number("score"),
+        start=pl.when(two).then(whole_number("start") + size[0]),
+        end=pl.when(two).then(whole_number("end") - size[1]),
+        reads=whole_number("score"),
         multi_reads=pl.lit(0, pl.Int64),
     )
-
-
-def _number(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Int64, strict=False)
 
 
 def _neither(path: Path, found: str) -> InputError:

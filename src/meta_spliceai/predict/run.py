@@ -165,8 +165,7 @@ def predict(
     artifacts = artifacts_of(loaded, eval_dir)
     loaded_model.check_base_models(artifacts)
     chosen = _chosen(loaded, artifacts, genes, gene_ids_file, gene_col)
-    with loaded.open_genome() as genome:
-        enrichers = loaded_model.load_enrichers(evidence, genome.contigs)
+    enrichers = loaded_model.load_enrichers(evidence, loaded)
     parameters = {"gene_ids": chosen["gene_id"].to_list(), "threshold": threshold, "profile": loaded_model.profile}
     inputs = {
         "model": _model_digest(model),

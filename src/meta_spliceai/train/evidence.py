@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from meta_spliceai.errors import InputError, first_few
-from meta_spliceai.features.enricher import Enricher
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
 from meta_spliceai.features.registry import EVIDENCE_INPUT, choose_enrichers, load_enrichers, shipped_enrichers
+from meta_spliceai.reference.load import Reference
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.describe import column_as_json, column_from_json
 from meta_spliceai.schema.tables import enriched_columns
@@ -63,7 +64,7 @@ def needed_by_dataset(manifest: Manifest, names: Collection[str]) -> tuple[Neede
 
 
 def load_needed(
-    needed: Sequence[NeededEnricher], evidence: Sequence[str], contigs: Mapping[str, int], *, exactly: bool = False
+    needed: Sequence[NeededEnricher], evidence: Sequence[str], reference: Reference, *, exactly: bool = False
 ) -> tuple[Enricher, ...]:
     """Load enrichers again.
 
@@ -73,8 +74,8 @@ def load_needed(
         What is needed.
     evidence
         `NAME=FILE` for each that reads files.
-    contigs
-        Lengths of the genome's contigs by name.
+    reference
+        What the files must belong to.
     exactly
         Refuse other files than those that were used; otherwise they are said in the log, and used.
 
@@ -86,6 +87,13 @@ def load_needed(
     names = [one.name for one in needed]
     given = {item.partition("=")[0] for item in evidence}
     missing = [name for name in names if name in shipped_enrichers() and name not in given]
+    unread = sorted(given - set(names))
+    if unread:
+        raise InputError(
+            expected=f"evidence that is needed here: {first_few(names) or 'none'}",
+            found=f"--evidence {unread[0]}=…",
+            action="leave it out",
+        )
     if missing:
         options = " ".join(f"{name}=FILE" for name in missing)
         raise InputError(
@@ -93,7 +101,7 @@ def load_needed(
             found=f"none for {first_few(missing)}",
             action=f"add --evidence {options}, the files that the dataset was built with",
         )
-    loaded = load_enrichers(choose_enrichers(names, evidence), contigs)
+    loaded = load_enrichers(choose_enrichers(names, evidence), ReferenceFacts.of(reference))
     for enricher, one in zip(loaded, sorted(needed, key=lambda held: held.name), strict=True):
         _check_same(enricher, one, exactly=exactly)
     return loaded

@@ -23,6 +23,7 @@ from meta_spliceai.features.enricher import Enricher
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.reference.load import Reference
 from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import read_json, write_bytes, write_json
@@ -121,22 +122,22 @@ class MetaModel:
                 action="run the base pass with the model's own base models, or train a meta-model for these",
             )
 
-    def load_enrichers(self, evidence: Sequence[str], contigs: Mapping[str, int]) -> tuple[Enricher, ...]:
+    def load_enrichers(self, evidence: Sequence[str], reference: Reference) -> tuple[Enricher, ...]:
         """Load the enrichers that the model needs.
 
         Parameters
         ----------
         evidence
             `NAME=FILE` for each that reads files. Other files than in training are said in the log, and used.
-        contigs
-            Lengths of the genome's contigs by name.
+        reference
+            What the files must belong to.
 
         Raises
         ------
         InputError
             Evidence is missing, cannot be used, or gives other columns than in training.
         """
-        return load_needed(self.enrichers, evidence, contigs)
+        return load_needed(self.enrichers, evidence, reference)
 
     def predict(
         self, genes: pl.DataFrame, artifacts: Artifacts, genome: Genome, enrichers: Sequence[Enricher] = ()

@@ -138,9 +138,8 @@ def plan_training(
         _check_computable(names, opened)
         read |= set(names)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
+    enrichers = load_needed(needed_by_dataset(opened.manifest, read), evidence, loaded, exactly=True)
     with loaded.open_genome() as genome:
-        needed = needed_by_dataset(opened.manifest, read)
-        enrichers = load_needed(needed, evidence, genome.contigs, exactly=True)
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
     split = plan_split(
         genes,
