@@ -22,6 +22,7 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.build.columns import add_features
 from meta_spliceai.build.master import batch_name, ledger_file, link, master_file, trim_file
+from meta_spliceai.build.memory import rows_per_block
 from meta_spliceai.build.sampling import TrimRule, trim
 from meta_spliceai.errors import StoreError, first_few
 from meta_spliceai.features.enricher import Enricher, ReferenceFacts
@@ -39,7 +40,6 @@ COUNTED = ("splice_type", "pred_type", "sampling_tier", "inclusion_probability")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_BLOCK_BYTES = 128 << 20
 _OTHER_CANDIDATES = 0.05
 """Share of a gene body, at most and roughly, that the base pass keeps besides its random share."""
 
@@ -102,7 +102,7 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
         enrichers = load_enrichers(plan.enrichers, ReferenceFacts.of(reference))
         table = table_of(plan, artifacts, enrichers)
         writer = opened.enter_context(TableWriter(plan.folder / trim_file(plan.name), table))
-        groups = gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts))
+        groups = gene_groups(genes, plan.batch_rows * bases_per_row(artifacts))
         for group, candidates in one_ahead((g, partial(artifacts.candidates, g["gene_id"].to_list())) for g in groups):
             check_sites(candidates, group)
             trimmed = trim(candidates, group, plan.rule)
@@ -110,7 +110,7 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
             for column, counter in counts.items():
                 counter.update({str(value): n for value, n in trimmed.rows[column].value_counts().iter_rows()})
             by_id = {str(gene["gene_id"]): gene for gene in group.iter_rows(named=True)}
-            for block in trimmed.rows.iter_slices(_rows_per_block(plan)):
+            for block in trimmed.rows.iter_slices(rows_per_block(plan.batch_rows, plan.kmer_sizes)):
                 with_features = add_features(
                     block, by_id, genome, plan.kmer_sizes, built_in=plan.enrichers.built_in, enrichers=enrichers
                 )
@@ -183,14 +183,8 @@ def gene_groups(genes: pl.DataFrame, bases: int) -> Iterator[pl.DataFrame]:
     yield genes.slice(first)
 
 
-def _bases_per_row(artifacts: Artifacts) -> int:
+def bases_per_row(artifacts: Artifacts) -> int:
     """About how many bases of a gene body give one candidate row, rounded down."""
     rule = artifacts.rule
     share = 1.0 if rule["tn_sampling"] == "none" else float(rule["tn_rate"])
     return int(1 / min(1.0, share + _OTHER_CANDIDATES))
-
-
-def _rows_per_block(plan: BatchPlan) -> int:
-    """`batch_rows`, or fewer where k-mers would need more than about 128 MB."""
-    kmer_bytes = sum(2 << 2 * k for k in plan.kmer_sizes)  # 4^k counts of two bytes
-    return max(1, min(plan.batch_rows, _BLOCK_BYTES // max(1, kmer_bytes)))

@@ -11,7 +11,8 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
-from meta_spliceai.build.batch import BatchPlan
+from meta_spliceai.build.batch import BatchPlan, bases_per_row
+from meta_spliceai.build.memory import MemoryPlan, plan_memory
 from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
@@ -49,6 +50,8 @@ class BuildPlan:
         Everything that decides the content of the folder, for its manifest.
     batches
         In reference order.
+    memory
+        Rows held at a time, processes at the same time, and the memory that they need.
     enrichers
         Those that are not built in.
     """
@@ -59,6 +62,7 @@ class BuildPlan:
     table: Table
     parameters: dict[str, Any]
     batches: tuple[BatchPlan, ...]
+    memory: MemoryPlan
     enrichers: tuple[Enricher, ...] = ()
 
     @property
@@ -80,6 +84,8 @@ def plan_build(
     kmer_sizes: Sequence[int],
     run_workflow: bool | None,
     workflow_options: Mapping[str, Any],
+    workers: int,
+    memory_limit: int | None,
     enrichers: Sequence[str] | None = None,
     evidence: Sequence[str] | None = None,
 ) -> BuildPlan:
@@ -130,6 +136,16 @@ def plan_build(
         "easy_ratio": rule.easy_ratio,
         "seed": rule.seed,
     }
+    table = dataset_table_of(parameters)
+    longest = loaded.genes.filter(pl.col("gene_id").is_in(choice.gene_ids))["gene_length"].max() or 0
+    memory = plan_memory(
+        memory_limit,
+        table=table,
+        kmer_sizes=sizes,
+        batch_rows=batch_rows,
+        workers=min(workers, -(-len(choice.gene_ids) // batch_size)),
+        rows_of_largest_gene=int(str(longest)) // bases_per_row(artifacts),
+    )
     batches = tuple(
         BatchPlan(
             number=first // batch_size + 1,
@@ -139,20 +155,12 @@ def plan_build(
             folder=output_dir,
             rule=rule,
             kmer_sizes=sizes,
-            batch_rows=batch_rows,
+            batch_rows=memory.rows,
             enrichers=chosen,
         )
         for first in range(0, len(choice.gene_ids), batch_size)
     )
-    return BuildPlan(
-        loaded,
-        artifacts,
-        choice,
-        dataset_table_of(parameters),
-        parameters,
-        batches,
-        others,
-    )
+    return BuildPlan(loaded, artifacts, choice, table, parameters, batches, memory, others)
 
 
 def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from meta_spliceai.build import master
 from meta_spliceai.build.batch import BatchPlan, make_batch
 from meta_spliceai.build.finish import finish
+from meta_spliceai.build.memory import parsed_size
 from meta_spliceai.build.missing import parsed_workflow_options
 from meta_spliceai.build.plan import BuildPlan, plan_build
 from meta_spliceai.build.sampling import TrimRule
@@ -74,6 +75,7 @@ def build(
     easy_ratio: float = 0.5,
     seed: int = 42,
     workers: int = 1,
+    memory_limit: str | None = None,
     run_workflow: bool | None = None,
     workflow_kwargs: str | None = None,
     verify: bool = False,
@@ -130,6 +132,9 @@ def build(
         Seed of that choice and of the random policy.
     workers
         Processes that make batches at the same time.
+    memory_limit
+        Memory that all processes together may need, such as 2G or 800M: fewer rows are held at a time, then fewer
+        batches are made at the same time. The result is the same.
     run_workflow
         Whether the base pass may be run over genes that have no artifacts before anything is built. By default it is,
         over just those; told to, the policy `all` means all genes of the reference; told not to, the build stops and
@@ -178,13 +183,15 @@ def build(
         workflow_options=parsed_workflow_options(workflow_kwargs),
         enrichers=separated(enrichers),
         evidence=evidence,
+        workers=workers,
+        memory_limit=None if memory_limit is None else parsed_size(memory_limit),
     )
     for note in plan.choice.notes:
         log.warning("%s", note)
-    return _carry_out(plan, output_dir, workers=workers, verify=verify, overwrite=overwrite)
+    return _carry_out(plan, output_dir, verify=verify, overwrite=overwrite)
 
 
-def _carry_out(plan: BuildPlan, output_dir: Path, *, workers: int, verify: bool, overwrite: bool) -> BuildResult:
+def _carry_out(plan: BuildPlan, output_dir: Path, *, verify: bool, overwrite: bool) -> BuildResult:
     with Folder.opened(
         output_dir,
         kind=KIND,
@@ -194,10 +201,10 @@ def _carry_out(plan: BuildPlan, output_dir: Path, *, workers: int, verify: bool,
         overwrite=overwrite,
     ) as folder:
         identities = _identities(plan)
-        made = _make_batches(folder, plan.batches, identities, workers=workers, verify=verify)
+        made = _make_batches(folder, plan.batches, identities, workers=plan.memory.workers, verify=verify)
         finish(folder, plan, identities)
         rows = int(folder.manifest.facts["rows"])
-        folder.log("build", batches=len(plan.batches), batches_made=made, rows=rows, workers=workers)
+        folder.log("build", batches=len(plan.batches), batches_made=made, rows=rows, workers=plan.memory.workers)
     return BuildResult(
         path=output_dir,
         master=output_dir / master.MASTER,

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.errors import InputError
-from meta_spliceai.genome.draws import draws
+from meta_spliceai.genome.draws import draws_of_genes
 from meta_spliceai.genome.labels import NEITHER, BoolArray
 from meta_spliceai.schema.tables import DATASET_TIERS, LEDGER_TABLE, NOT_CANDIDATE
 
@@ -131,11 +131,8 @@ def near_own_site(candidates: pl.DataFrame, is_site: BoolArray, window: int) -> 
 
 def easy_draws(candidates: pl.DataFrame, seed: int) -> npt.NDArray[np.float64]:
     """The draw of each row as an easy negative, in [0, 1), shape (n,); it is kept when the draw is below the ratio."""
-    out = np.empty(candidates.height)
-    rows = candidates.select("gene_id", "position").with_row_index("row")
-    for (gene_id,), frame in rows.group_by("gene_id"):
-        out[frame["row"].to_numpy()] = draws(seed, "easy", str(gene_id), frame["position"].to_numpy())
-    return out
+    genes = candidates["gene_id"].rle().struct.unnest()
+    return draws_of_genes(seed, "easy", genes["value"].to_list(), genes["len"].to_numpy(), candidates["position"])
 
 
 def _ledger(tiered: pl.DataFrame, kept: BoolArray, genes: pl.DataFrame) -> pl.DataFrame:

@@ -24,10 +24,35 @@ def problems_of(frame: pl.DataFrame, table: Table, *, exact: bool = True) -> lis
         found += [f"column {name} is not declared" for name in extra]
         if not missing and not extra and list(held) != list(declared):
             found.append("the columns are not in the declared order")
-    for column in table:
-        if column.name in held:
+    present = [column for column in table if column.name in held]
+    dtypes = dict(frame.schema)  # asked once: it is made anew each time, for all columns
+    wrong = {column.name for column in present if dtypes[column.name] != column.dtype}
+    suspects = wrong | _suspects(frame, [column for column in present if column.name not in wrong])
+    for column in present:
+        if column.name in suspects:
             found += _problems_of_column(frame[column.name], column)
     return found
+
+
+def _suspects(frame: pl.DataFrame, columns: list[Column]) -> set[str]:
+    """Columns that may have problems, found for all columns at once: a table may have thousands, and few are bad."""
+    if not columns or not frame.height:
+        return set()
+    names = [column.name for column in columns]
+    nulls = frame.select(names).null_count().row(0)
+    suspects = {column.name for column, n in zip(columns, nulls, strict=True) if n and not column.nullable}
+    suspects.update(column.name for column in columns if column.choices or column.dtype.is_float())
+    low = [column for column in columns if _may_be_below(column)]
+    high = [column for column in columns if column.high is not None]
+    least = frame.select(pl.col([column.name for column in low]).min()).row(0) if low else ()
+    most = frame.select(pl.col([column.name for column in high]).max()).row(0) if high else ()
+    suspects.update(c.name for c, value in zip(low, least, strict=True) if value is not None and value < c.low)
+    suspects.update(c.name for c, value in zip(high, most, strict=True) if value is not None and value > c.high)
+    return suspects
+
+
+def _may_be_below(column: Column) -> bool:
+    return column.low is not None and not (column.low <= 0 and column.dtype.is_unsigned_integer())
 
 
 def _problems_of_column(values: pl.Series, column: Column) -> list[str]:
@@ -39,8 +64,7 @@ def _problems_of_column(values: pl.Series, column: Column) -> list[str]:
         found.append(f"column {column.name} has {nulls} nulls")
     if values.dtype.is_float() and (bad := int((~values.is_finite()).sum())):
         found.append(f"column {column.name} has {bad} values that are NaN or infinite")
-    may_be_below = column.low is not None and not (column.low <= 0 and values.dtype.is_unsigned_integer())
-    if may_be_below and (bad := int((values < column.low).sum())):
+    if _may_be_below(column) and (bad := int((values < column.low).sum())):
         found.append(f"column {column.name} has {bad} values below {column.low}")
     if column.high is not None and (bad := int((values > column.high).sum())):
         found.append(f"column {column.name} has {bad} values above {column.high}")
