@@ -264,6 +264,14 @@ def test_scores_of_bed_come_from_the_column_that_has_them(tmp_path: Path) -> Non
     assert found == {"three": 1, "names": 1, "graph": 0.5, "five": 7}
 
 
+def test_no_bases_are_no_values(tmp_path: Path) -> None:
+    (tmp_path / "x.bed").write_text("chr1\t1\t2\n")
+    (tmp_path / "words.txt").write_text("GAAR\n")
+    for name, file in (("conservation", "x.bed"), ("motifs", "words.txt")):
+        found = enriched(loaded(name, tmp_path / file), bases("chr1", "-", []))
+        assert {values.shape for values in found.values()} == {(0,)}
+
+
 def test_identities_follow_the_content_and_not_the_path(tmp_path: Path) -> None:
     for name, text in (("a", "GAAR"), ("b", "GAAR"), ("c", "GAAC")):
         (tmp_path / name).write_text(text)

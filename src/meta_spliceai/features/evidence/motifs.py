@@ -63,7 +63,7 @@ class Motifs:
     def compute(self, bases: Bases) -> Mapping[str, Floats]:
         """See `Enricher.compute`."""
         found = np.zeros((len(self.columns), bases.index.size), dtype=np.float32)
-        for chosen in tiles(bases.index) if bases.index.size else ():
+        for chosen in tiles(bases.index):
             index = bases.index[chosen]
             first = int(index.min()) - _REACH
             codes = bases.codes[first : int(index.max()) + _REACH + 1]

@@ -7,7 +7,7 @@ file does not name everything is null.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from meta_spliceai.errors import InputError
 from meta_spliceai.features.enricher import Bases, ReferenceFacts
 from meta_spliceai.features.evidence.contigs import evidence_contigs
 from meta_spliceai.features.evidence.windows import AlignedSums, Windows, aligned, window_bounds, window_names
-from meta_spliceai.features.stretch import Floats, Indices, RowChoice, tiles
+from meta_spliceai.features.stretch import Floats, Indices, tiles
 from meta_spliceai.formats import bed, bigwig
 from meta_spliceai.genome.coordinates import Strand, merge_spans
 from meta_spliceai.schema.column import Column
@@ -92,8 +92,6 @@ class SignalEnricher(ABC):
         The file.
     columns
         What it adds.
-    contigs
-        The file's name of a contig, or anything else about it, by the genome's name.
     """
 
     def __init__(self, signal: Signal, path: Path, columns: tuple[Column, ...]) -> None:
@@ -109,7 +107,7 @@ class SignalEnricher(ABC):
         """See `Enricher.compute`."""
         found = np.full((len(self.columns), bases.position.size), np.nan, dtype=np.float32)
         if self._knows(bases.chrom):
-            for chosen in _near_one_another(bases.position):
+            for chosen in tiles(bases.position):
                 found[:, chosen] = self._rows(bases.chrom, bases.position[chosen] - 1, bases.strand)
         return dict(zip((column.name for column in self.columns), found, strict=True))
 
@@ -120,10 +118,6 @@ class SignalEnricher(ABC):
     @abstractmethod
     def _rows(self, chrom: str, base: Indices, strand: Strand) -> Floats:
         """Values of the columns at 0-based bases, shape (columns, n)."""
-
-
-def _near_one_another(position: Indices) -> Iterator[RowChoice]:
-    return tiles(position) if position.size else iter(())
 
 
 class BigWigSignal(SignalEnricher):
