@@ -326,6 +326,22 @@ def test_gerp_elements_of_chr1_are_denser_at_exons(shared: Path) -> None:
 
 
 @pytest.mark.real_data
+@pytest.mark.parametrize(("build", "fits"), [("GRCh37", False), ("GRCh38", True)])
+def test_junctions_of_another_build_are_refused_by_the_bases_beside_the_introns(
+    shared: Path, tmp_path: Path, build: str, fits: bool
+) -> None:
+    for suffix in ("", ".fai", ".gzi"):
+        (tmp_path / f"genome.fa.gz{suffix}").symlink_to(shared / build / f"genome.fa.gz{suffix}")
+    facts = ReferenceFacts(real_reference(shared, build).contigs, [], tmp_path / "genome.fa.gz")
+    file = shared / "extras" / "GRCh38_chr1_GM12878_SJ.out.tab.gz"
+    if fits:
+        assert loaded("junctions", file, reference=facts).columns
+    else:
+        with pytest.raises(GuardError, match="made with another build"):
+            loaded("junctions", file, reference=facts)
+
+
+@pytest.mark.real_data
 @pytest.mark.rows("F19")
 @pytest.mark.parametrize(
     ("file", "build", "chrom"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -65,16 +66,20 @@ class ReferenceFacts:
         Lengths of the genome's contigs, in nt, by the names that the genome file has for them.
     gene_ids
         Ids of all genes, as the annotation has them.
+    genome
+        The genome file; None where only declarations are asked for.
     """
 
     contigs: Mapping[str, int]
     gene_ids: Sequence[str]
+    genome: Path | None = None
 
     @classmethod
     def of(cls, reference: Reference) -> Self:
         """Those of a prepared reference."""
         with reference.open_genome() as genome:
-            return cls(dict(genome.contigs), reference.genes["gene_id"].to_list())
+            path = reference.path / reference.genome_file.name
+            return cls(dict(genome.contigs), reference.genes["gene_id"].to_list(), path)
 
 
 @runtime_checkable

@@ -11,11 +11,14 @@ from typing import Self
 import numpy as np
 import polars as pl
 
+from meta_spliceai.errors import GuardError
 from meta_spliceai.features.enricher import Bases, ReferenceFacts
 from meta_spliceai.features.evidence.contigs import evidence_contigs
 from meta_spliceai.features.stretch import Floats, Indices
+from meta_spliceai.formats.fasta import open_genome
 from meta_spliceai.formats.junctions import read_junctions, sites_of_junctions
 from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.reference.motifs import site_motifs
 from meta_spliceai.schema.column import Column
 from meta_spliceai.store.fingerprint import file_sha256, fingerprint
 
@@ -26,6 +29,12 @@ _MEANINGS = {
     "junctions": "different junctions with the base as {}",
     "samples": "files with such a junction",
 }
+_USUAL = {"donor": ("GT", "GC", "AT"), "acceptor": ("AG", "AC")}
+_JUNCTIONS_READ = 2_000
+_FEWEST_SITES = 40
+_LOWEST_SHARE = 0.5
+"""Aligners report some odd junctions; on another build one site in six or so reads as usual by chance."""
+
 JUNCTION_COLUMNS: tuple[Column, ...] = tuple(
     Column(f"junction_{kind}_{name}", pl.Float32, "feature", "external", meaning.format(kind), nullable=True, low=0.0)
     for kind in SITE_TYPES
@@ -86,6 +95,8 @@ class Junctions:
             names = evidence_contigs(path, ends, reference.contigs)
             named = pl.col("chrom").replace_strict(names, default=None, return_dtype=pl.String)
             frames.append(own.with_columns(named).filter(pl.col("chrom").is_not_null()))
+            if reference.genome is not None:
+                _check_motifs(path, frames[-1], reference.genome)
         junctions = pl.concat(frames)
         by_place = sites_of_junctions(junctions).partition_by("chrom", "strand", "splice_type", as_dict=True)
         sites = {(str(c), str(s), str(k)): _sites(frame) for (c, s, k), frame in by_place.items()}
@@ -109,6 +120,20 @@ class Junctions:
         at = np.searchsorted(sites.position, bases.position)
         is_site = sites.position[np.minimum(at, sites.position.size - 1)] == bases.position
         return sites.values[np.where(is_site, at, sites.position.size)]
+
+
+def _check_motifs(path: Path, junctions: pl.DataFrame, genome_file: Path) -> None:
+    """The bases beside the introns say whether the junctions are of this build: contigs and lengths alone often agree."""
+    sites = sites_of_junctions(junctions.head(_JUNCTIONS_READ))
+    with open_genome(genome_file) as genome:
+        read = sites.with_columns(motif=site_motifs(sites, genome)).filter(~pl.col("motif").str.contains("N"))
+    usual = sum(read.filter(splice_type=kind)["motif"].is_in(motifs).sum() for kind, motifs in _USUAL.items())
+    if read.height >= _FEWEST_SITES and usual < _LOWEST_SHARE * read.height:
+        raise GuardError(
+            expected=f"introns that read GT…AG, GC…AG or AT…AC at most junctions of {path}",
+            found=f"{usual:,} usual bases at {read.height:,} sites of its first junctions",
+            action="the file was made with another build of the genome: give one for this build",
+        )
 
 
 def _sites(frame: pl.DataFrame) -> _Sites:
