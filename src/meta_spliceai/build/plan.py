@@ -19,10 +19,13 @@ from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
+from meta_spliceai.features.registry import choose_enrichers, identities_of, load_enrichers
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.schema.describe import column_as_json
+from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import MANIFEST
 
@@ -51,6 +54,8 @@ class BuildPlan:
         By their numbers.
     memory
         Rows held at a time, processes at the same time, and the memory that they need.
+    enrichers
+        Those that are not built in.
     """
 
     reference: Reference
@@ -60,11 +65,13 @@ class BuildPlan:
     parameters: dict[str, Any]
     batches: tuple[BatchPlan, ...]
     memory: MemoryPlan
+    enrichers: tuple[Enricher, ...] = ()
 
     @property
     def inputs(self) -> dict[str, str]:
         """Content fingerprints of what the dataset is made from."""
-        return {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+        made_from = {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+        return {**made_from, **identities_of(self.enrichers)}
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> BuildPlan:
         """The same options for other genes, or for the same genes in other batches."""
@@ -94,6 +101,8 @@ def plan_build(
     workflow_options: Mapping[str, Any],
     workers: int,
     memory_limit: int | None,
+    enrichers: Sequence[str] | None = None,
+    evidence: Sequence[str] | None = None,
     shard: Shard | None = None,
 ) -> BuildPlan:
     """Choose the genes, run the base pass over those that have no artifacts, and cut them into batches.
@@ -101,18 +110,20 @@ def plan_build(
     Raises
     ------
     InputError
-        A shard that holds no batch, or that the base pass should be run for.
-        Sizes out of range, or artifacts that belong to another reference.
+        Sizes out of range, unknown enrichers, unusable evidence, artifacts that belong to another reference, a shard
+        that holds no batch, or that the base pass should be run for.
     GeneError
         Unknown genes, none left, or genes without artifacts.
     """
     if shard is not None:
         run_workflow = _never_for_a_shard(run_workflow)
-    sizes = _checked_kmer_sizes(kmer_sizes)
+    chosen = choose_enrichers(enrichers, evidence)
+    sizes = _checked_kmer_sizes(kmer_sizes) if "kmer" in chosen.built_in else ()
     for option, value in (("--batch-size", batch_size), ("--batch-rows", batch_rows)):
         if value < 1:
             raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
     loaded = load_reference(reference)
+    others = load_enrichers(chosen, ReferenceFacts.of(loaded))
     folder = _eval_dir(loaded, eval_dir, workflow_options, run_workflow)
     base_pass = PassOnDemand(loaded, folder, workflow_options, allowed=run_workflow is not False)
     held = None if run_workflow else base_pass.available
@@ -135,12 +146,16 @@ def plan_build(
         "kmer_sizes": list(sizes),
         "further_bases": plain(artifacts.further_bases),
         "position_id_mode": artifacts.position_id_mode,
+        ENRICHERS: list(chosen.names),
+        **(
+            {ENRICHED_COLUMNS: {one.name: [column_as_json(c) for c in one.columns] for one in others}} if others else {}
+        ),
         "hard_prob": rule.hard_prob,
         "window": rule.window,
         "easy_ratio": rule.easy_ratio,
         "seed": rule.seed,
     }
-    table = dataset_table(sizes, artifacts.further_bases, artifacts.position_id_mode)
+    table = dataset_table_of(parameters)
     longest = loaded.genes.filter(pl.col("gene_id").is_in(choice.gene_ids))["gene_length"].max() or 0
     memory = plan_memory(
         memory_limit,
@@ -160,10 +175,11 @@ def plan_build(
             rule=rule,
             kmer_sizes=sizes,
             batch_rows=memory.rows,
+            enrichers=chosen,
         )
         for batch in batches_of(parameters)
     )
-    plan = BuildPlan(loaded, artifacts, choice, table, parameters, batches, memory)
+    plan = BuildPlan(loaded, artifacts, choice, table, parameters, batches, memory, others)
     return plan if shard is None else plan.with_parameters(shard_parameters(parameters, shard))
 
 

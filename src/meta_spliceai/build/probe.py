@@ -6,15 +6,16 @@ the dataset's own genes before it is called finished.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.layout import whole_plan
 from meta_spliceai.build.plan import BuildPlan
 from meta_spliceai.build.select import seeded_order
 from meta_spliceai.errors import LeakageError, first_few
+from meta_spliceai.features.assemble import compute_features
 from meta_spliceai.features.probe import changed_by_moving_the_ends
 from meta_spliceai.features.profile import admitted_features
 from meta_spliceai.formats.fasta import Genome
@@ -47,7 +48,7 @@ def probe_boundaries(plan: BuildPlan) -> dict[str, Any]:
     with plan.reference.open_genome() as genome:
         for gene in plan.reference.genes.filter(pl.col("gene_id").is_in(genes)).iter_rows(named=True):
             body = gene_body(gene)
-            changed |= set(_changed(plan.artifacts, genome, body, names, seed))
+            changed |= set(_changed(plan, genome, body, names, seed))
     if changed:
         raise LeakageError(
             expected="de_novo features that do not depend on a gene's annotated ends",
@@ -57,11 +58,12 @@ def probe_boundaries(plan: BuildPlan) -> dict[str, Any]:
     return {"genes": genes, "features_checked": len(names), "changed": []}
 
 
-def _changed(artifacts: Artifacts, genome: Genome, body: Interval, names: list[str], seed: int) -> list[str]:
+def _changed(plan: BuildPlan, genome: Genome, body: Interval, names: list[str], seed: int) -> list[str]:
     return changed_by_moving_the_ends(
         names,
         body,
         genome.contigs[body.chrom],
-        lambda interval: artifacts.stretch(genome, interval, REACH, allow_unscored=True),
+        lambda interval: plan.artifacts.stretch(genome, interval, REACH, allow_unscored=True),
         seed=seed,
+        compute=partial(compute_features, enrichers=plan.enrichers),
     )

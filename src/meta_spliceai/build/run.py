@@ -70,6 +70,8 @@ def build(
     batch_size: int = 1_000,
     batch_rows: int = 500_000,
     kmer_sizes: Sequence[int] = (6,),
+    enrichers: Sequence[str] | None = None,
+    evidence: Sequence[str] | None = None,
     hard_prob: float = 0.15,
     window: int = 75,
     easy_ratio: float = 0.5,
@@ -118,6 +120,12 @@ def build(
         Rows held in memory at a time.
     kmer_sizes
         Sizes of the k-mers to count around each row, 1 to 8; 6 gives 4,096 columns, 3 gives 64.
+    enrichers
+        What adds the features, as `enrichers list` shows them; default: all built-in ones, and those that evidence is
+        given for. Keys, labels, sampling and the scores of the row's own base are there in any case.
+    evidence
+        Files of enrichers that read some, as NAME=FILE, such as `junctions=SJ.out.tab`; several for one name where it
+        reads several. Training and prediction ask for the same files again.
     hard_prob
         True negatives with a score above this are all kept.
     window
@@ -152,8 +160,8 @@ def build(
     Raises
     ------
     InputError, GeneError
-        Before anything is written: options out of range, artifacts of another reference, unknown genes, genes without
-        artifacts.
+        Before anything is written: options out of range, artifacts of another reference, unknown enrichers, evidence of
+        another genome, unknown genes, genes without artifacts.
     PlanMismatchError
         The folder was built with other parameters or inputs.
     BusyError
@@ -188,6 +196,8 @@ def build(
         kmer_sizes=kmer_sizes,
         run_workflow=run_workflow,
         workflow_options=parsed_workflow_options(workflow_kwargs),
+        enrichers=separated(enrichers),
+        evidence=evidence,
         workers=workers,
         memory_limit=None if memory_limit is None else parsed_size(memory_limit),
         shard=None if shard is None else Shard.parsed(shard),

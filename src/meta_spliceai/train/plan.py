@@ -13,12 +13,14 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError, first_few
+from meta_spliceai.features.enricher import Enricher
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
+from meta_spliceai.train.evidence import load_needed, needed_by_dataset
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
@@ -48,6 +50,8 @@ class TrainPlan:
         Number of folds, seed of all choices, and fits that run at the same time.
     parameters
         Everything that decides the content of the folder, for its manifest.
+    enrichers
+        Those that whole genes need, with the evidence that the dataset was built with.
     """
 
     dataset: DatasetFolder
@@ -62,6 +66,7 @@ class TrainPlan:
     seed: int
     threads: int
     parameters: dict[str, Any]
+    enrichers: tuple[Enricher, ...] = ()
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -107,6 +112,7 @@ def plan_training(
     threads: int | None,
     recipe: Recipe,
     similarity: Similarity,
+    evidence: Sequence[str] = (),
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
 
@@ -123,13 +129,16 @@ def plan_training(
     artifacts = artifacts_of(loaded, eval_dir)
     _check_inputs(opened, loaded, artifacts)
     check_covered(artifacts, loaded, opened.gene_ids)
+    read: set[str] = set()
     for arm in chosen:
         assert arm.profile is not None
         check_probe(opened.manifest.facts, arm.profile)
         names = admitted_features(opened.table, arm.profile)
         check_admitted(names, opened.table, arm.profile)
         _check_computable(names, opened)
+        read |= set(names)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
+    enrichers = load_needed(needed_by_dataset(opened.manifest, read), evidence, loaded, exactly=True)
     with loaded.open_genome() as genome:
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
     split = plan_split(
@@ -163,6 +172,7 @@ def plan_training(
         seed=seed,
         threads=threads or available_cores(),
         parameters=parameters,
+        enrichers=enrichers,
     )
 
 

@@ -72,6 +72,7 @@ def train(
     dataset: Path,
     reference: Path | None = None,
     eval_dir: Path | None = None,
+    evidence: Sequence[str] = (),
     out_dir: Path,
     feature_profile: Profile = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
@@ -95,6 +96,8 @@ def train(
         The reference it was built with; default: the one that `reference audit` finds.
     eval_dir
         The base pass it was built from; default: the only one in the reference folder.
+    evidence
+        The files of evidence that the dataset was built with, as NAME=FILE: whole genes need them as well.
     out_dir
         Where everything goes.
     feature_profile
@@ -135,6 +138,7 @@ def train(
         threads=threads,
         recipe=recipe or Recipe(),
         similarity=similarity or Similarity(),
+        evidence=evidence,
     )
     _say_what_is_divided(plan)
     with Folder.opened(
