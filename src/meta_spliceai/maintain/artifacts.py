@@ -128,7 +128,7 @@ def validate_artifacts(
     codes = {code for code, wanted in asked.items() if wanted}
     seen = ExaminedArtifacts(eval_dir)
     checks = [check for check in ARTIFACT_CHECKS if not codes or check.code in {"AR001", *codes}]
-    report = ValidationReport(seen.path, tuple(outcome_of(check, seen, seen.path) for check in checks))
+    report = ValidationReport(seen.path, tuple(outcome_of(check, seen, {"folder": str(seen.path)}) for check in checks))
     if output_report is not None:
         write_text(output_report, report.summary() + "\n")
     return report
