@@ -20,6 +20,8 @@ class Damage:
     name: str
     code: str
     make: Callable[[Path], None]
+    restored: bool = True
+    """Whether the commands that the check prints restore the original bytes."""
 
 
 def rows(*changes: pl.Expr, **named: pl.Expr) -> Callable[[Path], None]:
@@ -107,16 +109,17 @@ DAMAGES = (
     Damage("lost gene manifest", "DS003", lose("gene_manifest.csv")),
     Damage("lost link", "DS004", lose(MASTER)),
     Damage("stale link", "DS004", stale),
-    Damage("foreign file in master", "DS005", put("master/part-0.parquet", TRIM)),
+    Damage("foreign file in master", "DS005", put("master/part-0.parquet", TRIM), restored=False),
     Damage("leftover raw file", "DS005", put("batch_00001_raw.tmp.parquet")),
+    Damage("interrupted rewrite", "DS005", lambda dataset: (dataset / ".staging").mkdir(), restored=False),
     Damage("batch of an earlier plan", "DS005", put("batch_00099_trim.parquet", TRIM)),
-    Damage("lost manifest", "DS001", lose("manifest.json")),
-    Damage("cut manifest", "DS001", cut("manifest.json", 200)),
-    Damage("version from the future", "DS001", manifest(lambda held: held.update(format_version=99))),
-    Damage("manifest of another kind", "DS001", manifest(lambda held: held.update(kind="model_run"))),
+    Damage("lost manifest", "DS001", lose("manifest.json"), restored=False),
+    Damage("cut manifest", "DS001", cut("manifest.json", 200), restored=False),
+    Damage("version from the future", "DS001", manifest(lambda held: held.update(format_version=99)), restored=False),
+    Damage("manifest of another kind", "DS001", manifest(lambda held: held.update(kind="model_run")), restored=False),
     Damage("manifest without a part", "DS005", manifest(lambda held: void(held["parts"].pop("batch_00001")))),
     Damage("interrupted build", "DS002", manifest(lambda held: held.update(complete=False))),
-    Damage("other k-mers in the manifest", "DS006", manifest(lambda held: held["parameters"].update(kmer_sizes=[2]))),
+    Damage("other k-mers in the manifest", "DS006", manifest(lambda held: held["parameters"].update(kmer_sizes=[2])), restored=False),
     Damage("schema.json edited", "DS006", text("schema.json", '"donor_score"', '"donor_prob"')),
     Damage("wrong dtype", "DS006", rows(pl.col("position").cast(pl.Int32))),
     Damage("lost column", "DS006", frame(lambda held: held.drop("spread"))),

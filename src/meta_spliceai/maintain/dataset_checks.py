@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from meta_spliceai.build import master
-from meta_spliceai.build.patches import stored_table
+from meta_spliceai.build.patches import PATCHES, stored_table
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import MetaSpliceAIError, first_few
 from meta_spliceai.features.profile import admitted_features
@@ -26,6 +26,7 @@ from meta_spliceai.schema.features import SEQUENCE_FEATURES, SEQUENCE_REACH, kme
 from meta_spliceai.schema.tables import NOT_CANDIDATE
 from meta_spliceai.store.atomic import read_json
 from meta_spliceai.store.folder import file_is_whole, read_manifest
+from meta_spliceai.store.staged import is_leftover
 from meta_spliceai.train.leakage import FEWEST_POSITIVES, check_probe, check_rows
 from meta_spliceai.train.matrix import load_rows
 
@@ -73,7 +74,15 @@ def _links(seen: ExaminedDataset) -> Iterator[str]:
 
 def _foreign(seen: ExaminedDataset) -> Iterator[str]:
     known = {file.name for file in seen.manifest.files()} | _NAMED
-    candidates = [*seen.path.glob("batch_*"), *seen.path.glob("*.tmp*"), *(seen.path / master.MASTER).glob("*")]
+    patched = (path for path in (seen.path / PATCHES).rglob("*") if path.is_file())
+    candidates = [
+        *seen.path.glob("batch_*"),
+        *seen.path.glob("*.tmp*"),
+        *(seen.path / master.MASTER).glob("*"),
+        *patched,
+    ]
+    for path in sorted(path for path in seen.path.iterdir() if is_leftover(path.name)):
+        yield f"{path.name} was left by an interrupted command: repeat that one, or delete it"
     for path in sorted(candidates):
         if path.relative_to(seen.path).as_posix() not in known:
             yield f"{path.relative_to(seen.path).as_posix()} belongs to no part"
@@ -313,6 +322,7 @@ def _drift(seen: ExaminedDataset) -> Iterator[str]:
 
 
 _RESUME = "run `{resume}`; only what is damaged is made again"
+_RESUME_OR_REBUILD = "run `{resume}`; where that changes nothing, run `{rebuild}`"
 _REBUILD = "run `{rebuild}`: it makes the rows again from the artifacts; the values of these cannot be trusted"
 _PATCH = "run `{patch}`"
 _ROW_CHECKS = {
@@ -342,7 +352,7 @@ DATASET_CHECKS: tuple[Check[ExaminedDataset], ...] = (
     Check("DS003", "every file is there with the recorded size, rows and (with --verify) checksum", "error", _RESUME, _parts),
     Check("DS004", "every file in master is its finished batch", "error", _RESUME, _links),
     Check("DS005", "no foreign and no leftover files", "error", "move the files that are named away: training reads every Parquet file in master; what an earlier run left is deleted by `{resume}`", _foreign),
-    Check("DS006", "every file has the declared columns and types, and schema.json lists them", "error", _RESUME, _schema),
+    Check("DS006", "every file has the declared columns and types, and schema.json lists them", "error", _RESUME_OR_REBUILD, _schema),
     _of_rows("DS007"), _of_rows("DS008"), _of_rows("DS009"),
     Check("DS010", "sites read GT, GC, AT and AG, AC in the genome", "error", "give the reference that the dataset was built with, see DS028; if that is the one given, run `{rebuild}`", _motifs),
     Check("DS011", "labels agree with the annotation", "error", _REBUILD, _annotation),
@@ -350,16 +360,16 @@ DATASET_CHECKS: tuple[Check[ExaminedDataset], ...] = (
     Check("DS015", "sequence features and k-mers of sampled rows follow from the genome", "error", _REBUILD, _sequence),
     Check("DS016", "no true site is lost", "error", _REBUILD, _lost_sites),
     _of_rows("DS017"),
-    Check("DS018", "the ledger agrees with the rows", "error", _RESUME, _ledger),
-    Check("DS019", "the gene manifest agrees with the rows", "error", _RESUME, _gene_manifest),
+    Check("DS018", "the ledger agrees with the rows", "error", _RESUME_OR_REBUILD, _ledger),
+    Check("DS019", "the gene manifest agrees with the rows", "error", _RESUME_OR_REBUILD, _gene_manifest),
     Check("DS020", "gene type and structural features are constant within a gene", "error", _PATCH, _constant),
     Check("DS021", "gene type, n_splice_sites and structural features are those of the reference", "error", _PATCH, _authoritative),
-    Check("DS022", "no feature gives the label away", "error", "find out how the columns named were made, and build without them", _leakage),
+    Check("DS022", "no feature gives the label away", "error", "find out how the columns named were made; `{rebuild}` makes those of this package again", _leakage),
     Check("DS023", "the parts have alike shares of sites", "warning", "look at the genes of the parts named; genes without introns can explain it", _drift),
     Check("DS024", "the other features are in range, finite, and null only where the schema allows it", "error", _REBUILD, _of_features("DS024")),
     Check("DS025", "the k-mers of each size add up to those of the window", "error", _REBUILD, _of_features("DS025")),
     Check("DS026", "every row lies in the body of its gene", "error", _REBUILD, _bodies),
     _of_rows("DS027"),
-    Check("DS028", "the reference given is the one the dataset was built with", "error", "give the reference named in BUILD_INFO.md, or build a dataset with this one: `meta-spliceai build --help`", _same_reference),
+    Check("DS028", "the reference given is the one the dataset was built with", "error", "give the reference named in BUILD_INFO.md; a dataset of this one is made by `{rebuild}`", _same_reference),
 )  # fmt: skip
 """All checks of a dataset."""

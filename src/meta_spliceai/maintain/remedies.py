@@ -16,7 +16,8 @@ from meta_spliceai.schema.enrichers import BUILT_IN
 from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS
 from meta_spliceai.store.folder import MANIFEST, Manifest
 
-UNKNOWN_OPTIONS = "with the options that the dataset was built with"
+UNKNOWN_OPTIONS = "OPTIONS"
+"""Stands for the options that a dataset was built with where its manifest cannot be read."""
 
 
 def commands_for(folder: Path, manifest: Manifest | None, reference: Path | None) -> Mapping[str, str]:
@@ -35,8 +36,7 @@ def commands_for(folder: Path, manifest: Manifest | None, reference: Path | None
     given = f" --reference {shlex.quote(str(reference))}" if reference else ""
     build = f"meta-spliceai build --output-dir {quoted}{given}"
     if manifest is None:
-        options = f" ({UNKNOWN_OPTIONS})"
-        resume, rebuild = f"{build} --verify{options}", f"{build} --overwrite{options}"
+        resume, rebuild = f"{build} {UNKNOWN_OPTIONS} --verify", f"{build} {UNKNOWN_OPTIONS} --overwrite"
     else:
         resume = f"{build}{_options(folder, manifest, reference, extends=True)} --verify"
         rebuild = f"{build}{_options(folder, manifest, reference, extends=False)} --overwrite"
@@ -66,9 +66,10 @@ def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extend
         words += ["--kmer-sizes", *map(str, held["kmer_sizes"])]
     if set(held.get(ENRICHERS, BUILT_IN)) != set(BUILT_IN):
         words += ["--enrichers", *held[ENRICHERS]]
-    text = "".join(f" {shlex.quote(word)}" for word in words)
-    evidence = sorted(held.get(ENRICHED_COLUMNS, {}))
-    return text + (f" (and --evidence of {', '.join(evidence)})" if evidence else "")
+    # which files evidence came from is not recorded, only what is in them
+    evidence = [f"{name}=FILE" for name in sorted(held.get(ENRICHED_COLUMNS, {}))]
+    words += ["--evidence", *evidence] if evidence else []
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def _genes(folder: Path, held: Mapping[str, Any], *, extends: bool) -> list[str]:
