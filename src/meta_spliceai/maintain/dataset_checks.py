@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from meta_spliceai.build import master
+from meta_spliceai.build.layout import batches_of
 from meta_spliceai.build.patches import PATCHES, stored_table
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import MetaSpliceAIError, first_few
@@ -49,7 +50,9 @@ def _manifest(seen: ExaminedDataset) -> Iterator[str]:
 
 def _complete(seen: ExaminedDataset) -> Iterator[str]:
     if not seen.manifest.complete:
-        yield f"{len(seen.manifest.parts)} finished parts of a build that was not completed"
+        planned = [batch.name for batch in batches_of(seen.manifest.parameters)]
+        finished = sum(name in seen.manifest.parts for name in planned)
+        yield f"{finished:,} of {len(planned):,} batches are finished; the build runs still, or was interrupted"
 
 
 def _parts(seen: ExaminedDataset) -> Iterator[str]:
