@@ -262,7 +262,7 @@ def test_the_worst_genes_are_found_from_the_artifacts(passed: Passed, tmp_path: 
     [
         ({"gene_ids": []}, "found: an empty list"),
         ({"gene_ids": ["STRAT"]}, "1 unknown: STRAT(.|\n)*did you mean START"),
-        ({"kmer_sizes": [0]}, "different k-mer sizes from 1 to 8\nfound: 0"),
+        ({"kmer_sizes": ["-1"]}, "whole numbers for --kmer-sizes\nfound: -1"),
         ({"kmer_sizes": [3, 9]}, "different k-mer sizes from 1 to 8\nfound: 3, 9"),
         ({"kmer_sizes": [3, 3]}, "different k-mer sizes"),
         ({"easy_ratio": 1.5}, "--easy-ratio from 0 to 1"),

@@ -25,7 +25,7 @@ from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.describe import column_as_json
-from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, dataset_table_of
+from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, PositionIdMode, dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import MANIFEST
 
@@ -101,6 +101,7 @@ def plan_build(
     workflow_options: Mapping[str, Any],
     workers: int,
     memory_limit: int | None,
+    position_id_mode: PositionIdMode | None = None,
     enrichers: Sequence[str] | None = None,
     evidence: Sequence[str] | None = None,
     shard: Shard | None = None,
@@ -136,6 +137,7 @@ def plan_build(
     )
     base_pass.complete(choice.gene_ids)
     artifacts = artifacts_of(loaded, folder)
+    _check_mode(artifacts, position_id_mode)
     check_covered(artifacts, loaded, choice.gene_ids)
     parameters = {
         "subset_policy": choice.policy,
@@ -192,6 +194,29 @@ def _never_for_a_shard(run_workflow: bool | None) -> bool:
             action="run `meta-spliceai basepass run` over the genes first, once, then build the shards",
         )
     return False
+
+
+def _check_mode(artifacts: Artifacts, wanted: PositionIdMode | None) -> None:
+    if wanted is not None and wanted != artifacts.position_id_mode:
+        raise InputError(
+            expected=f"artifacts in the position-id mode {wanted} at {artifacts.path}",
+            found=f"the mode {artifacts.position_id_mode}",
+            action=f"run `meta-spliceai basepass positions --position-id-mode {wanted}`: no base is scored again",
+        )
+
+
+def sizes_of(values: Sequence[int | str]) -> list[int]:
+    """Sizes of k-mers from numbers, or texts of numbers with commas or spaces between them; 0 means none.
+
+    Raises
+    ------
+    InputError
+        Something that is no whole number.
+    """
+    texts = [item for value in values for item in str(value).replace(",", " ").split()]
+    if not all(text.isdecimal() for text in texts):
+        raise InputError("whole numbers for --kmer-sizes", " ".join(texts), "give for example --kmer-sizes 3,5")
+    return [int(text) for text in texts if int(text)]
 
 
 def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:

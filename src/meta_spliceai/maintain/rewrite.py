@@ -248,7 +248,7 @@ def _read_csv(path: Path, table: Table) -> pl.DataFrame:
         raise StoreError(
             expected=f"a readable {table.name} in {path}",
             found=str(error).splitlines()[0],
-            action="run the same build command again; it makes the document again",
+            action="run the same build command again (without --no-manifest); it makes the document again and nothing else",
         ) from error
 
 
