@@ -194,12 +194,26 @@ def build(
     )
     for note in plan.choice.notes:
         log.warning("%s", note)
-    return _carry_out(plan, output_dir, verify=verify, overwrite=overwrite, extend=extend)
+    return carry_out(plan, output_dir, verify=verify, overwrite=overwrite, extend=extend)
 
 
-def _carry_out(
+def carry_out(
     plan: BuildPlan, output_dir: Path, *, verify: bool = False, overwrite: bool = False, extend: bool = False
 ) -> BuildResult:
+    """Make what is missing of a planned dataset and finish it.
+
+    Parameters
+    ----------
+    plan, output_dir
+        What is built, and where.
+    verify, overwrite, extend
+        As the options of `build`.
+
+    Raises
+    ------
+    PlanMismatchError, BusyError, LeakageError, StoreError
+        As `build`.
+    """
     with _opened(plan, output_dir, overwrite=overwrite, extend=extend) as (folder, wanted):
         identities = batch_identities(wanted.parameters, wanted.inputs)
         made = assemble(
