@@ -22,6 +22,7 @@ from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneRequest, Policy
 from meta_spliceai.errors import InputError
 from meta_spliceai.reference.genes import separated
+from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import Folder, read_manifest
 
 KIND = "dataset"
@@ -163,9 +164,11 @@ def build(
     StoreError
         There is no dataset to extend, or it has patches.
     """
+    rule = TrimRule(hard_prob, window, easy_ratio, seed)
     if extend:
-        check_extension(overwrite=overwrite, shard=shard)
-        read_manifest(output_dir, KIND, FORMAT_VERSION)  # before a base pass is run for it
+        held = read_manifest(output_dir, KIND, FORMAT_VERSION)
+        options = {**plain(rule), "batch_size": batch_size, "kmer_sizes": sorted(kmer_sizes)}
+        check_extension(held, options, overwrite=overwrite, shard=shard)
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
     plan = plan_build(
@@ -179,7 +182,7 @@ def build(
             separated(gene_types),
             seed,
         ),
-        TrimRule(hard_prob, window, easy_ratio, seed),
+        rule,
         reference=reference,
         eval_dir=eval_dir,
         output_dir=output_dir,
