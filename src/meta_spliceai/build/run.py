@@ -167,7 +167,8 @@ def build(
     rule = TrimRule(hard_prob, window, easy_ratio, seed)
     if extend:
         held = read_manifest(output_dir, KIND, FORMAT_VERSION)
-        options = {**plain(rule), "batch_size": batch_size, "kmer_sizes": sorted(kmer_sizes)}
+        sizes = sorted(kmer_sizes) if held.parameters["kmer_sizes"] else []  # without k-mers sizes say nothing
+        options = {**plain(rule), "batch_size": batch_size, "kmer_sizes": sizes}
         check_extension(held, options, overwrite=overwrite, shard=shard)
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
