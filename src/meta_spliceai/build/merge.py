@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from meta_spliceai.build import documents, master
+from meta_spliceai.build import master
 from meta_spliceai.build.assembly import assemble
 from meta_spliceai.build.batch import COUNTED, FinishedBatch
 from meta_spliceai.build.finish import complete, counts_of, ledger_of, options_of
@@ -26,6 +26,7 @@ from meta_spliceai.build.merge_plan import JoinedBatch, MergePlan, OnDuplicate, 
 from meta_spliceai.build.merge_sources import Source, dataset_folder, missing_batches, open_sources
 from meta_spliceai.build.plan import plan_held
 from meta_spliceai.build.run import FORMAT_VERSION, KIND, carry_out
+from meta_spliceai.build.summary import Summary
 from meta_spliceai.errors import InputError, StoreError, first_few
 from meta_spliceai.schema.tables import LEDGER_TABLE, dataset_table_of
 from meta_spliceai.store.atomic import link_or_copy, write_bytes
@@ -233,9 +234,9 @@ def _without_genes_of_others(batch: JoinedBatch) -> FinishedBatch:
     return FinishedBatch(files, {"rows": writer.rows, **{column: dict(n) for column, n in counts.items()}})
 
 
-def _summary(folder: Folder, plan: MergePlan, names: Sequence[str]) -> documents.Summary:
+def _summary(folder: Folder, plan: MergePlan, names: Sequence[str]) -> Summary:
     facts = plan.sources[0].manifest.facts
-    return documents.Summary(
+    return Summary(
         build=facts["build"],
         base_model=facts["base_model"],
         base_pass=facts["base_pass"],

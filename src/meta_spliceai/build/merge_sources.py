@@ -147,7 +147,7 @@ def _gene_manifest(folder: Path, manifest: Manifest) -> pl.DataFrame:
         raise StoreError(
             expected=f"{GENE_MANIFEST} of {folder} as the build wrote it",
             found="it is missing or was changed",
-            action="run its build command again; only what is missing or damaged is made",
+            action="run its build command again, with the gene manifest; only what is missing or damaged is made",
         )
     return pl.read_csv(folder / GENE_MANIFEST, schema=GENE_MANIFEST_TABLE.polars_schema())
 
