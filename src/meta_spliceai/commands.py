@@ -12,6 +12,7 @@ from meta_spliceai.basepass.export import export as basepass_export
 from meta_spliceai.basepass.remake import positions as basepass_positions
 from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
+from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
@@ -50,6 +51,7 @@ __all__ = [
     "build",
     "dataset_dedup",
     "dataset_diff",
+    "dataset_merge",
     "dataset_migrate",
     "dataset_patch",
     "dataset_summary",

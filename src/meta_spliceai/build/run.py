@@ -24,6 +24,7 @@ from meta_spliceai.build.select import DEFAULT_GENES, GeneRequest, Policy
 from meta_spliceai.errors import InputError
 from meta_spliceai.reference.genes import separated
 from meta_spliceai.schema.tables import PositionIdMode
+from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import Folder, read_manifest
 
 KIND = "dataset"
@@ -187,9 +188,14 @@ def build(
     StoreError
         There is no dataset to extend, or it has patches.
     """
+    rule = TrimRule(hard_prob, window, easy_ratio, seed)
     if extend:
-        check_extension(overwrite=overwrite, shard=shard)
-        read_manifest(output_dir, KIND, FORMAT_VERSION)  # before a base pass is run for it
+        held = read_manifest(output_dir, KIND, FORMAT_VERSION)
+        sizes = (
+            sorted(sizes_of(kmer_sizes)) if held.parameters["kmer_sizes"] else []
+        )  # without k-mers sizes say nothing
+        options = {**plain(rule), "batch_size": batch_size, "kmer_sizes": sizes}
+        check_extension(held, options, overwrite=overwrite, shard=shard)
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
     if dry_run and run_workflow is not False:
@@ -205,7 +211,7 @@ def build(
             separated(gene_types),
             seed,
         ),
-        TrimRule(hard_prob, window, easy_ratio, seed),
+        rule,
         reference=reference,
         eval_dir=eval_dir,
         output_dir=output_dir,
@@ -225,7 +231,7 @@ def build(
         log.warning("%s", note)
     if dry_run:
         return estimate_build(plan)
-    return _carry_out(
+    return carry_out(
         plan,
         output_dir,
         verify=verify,
@@ -235,7 +241,7 @@ def build(
     )
 
 
-def _carry_out(
+def carry_out(
     plan: BuildPlan,
     output_dir: Path,
     *,
@@ -244,6 +250,22 @@ def _carry_out(
     extend: bool = False,
     paperwork: Paperwork = USUAL_PAPERWORK,
 ) -> BuildResult:
+    """Make what is missing of a planned dataset and finish it.
+
+    Parameters
+    ----------
+    plan, output_dir
+        What is built, and where.
+    verify, overwrite, extend
+        As the options of `build`.
+    paperwork
+        Which documents are wanted.
+
+    Raises
+    ------
+    PlanMismatchError, BusyError, LeakageError, StoreError
+        As `build`.
+    """
     with _opened(plan, output_dir, overwrite=overwrite, extend=extend) as (folder, wanted):
         identities = batch_identities(wanted.parameters, wanted.inputs)
         made = assemble(
