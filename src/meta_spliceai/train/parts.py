@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,6 +18,7 @@ from meta_spliceai.train.arms import ARM_OF_PROFILE, Arm
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
 from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
+from meta_spliceai.train.learners.spec import settings_of
 from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
@@ -28,7 +28,7 @@ from meta_spliceai.train.whole_gene import merged_length, score_tiles
 from meta_spliceai.workers.progress import track
 
 KIND = "model_run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLIT_FILE, CALIBRATIONS_FILE, METRICS_FILE = "split.tsv", "calibrations.json", "metrics.json"
 MODEL, PREDICTIONS, FEATURE_MANIFEST = "model", "predictions", "feature_manifest.csv"
 
@@ -89,8 +89,8 @@ class RunParts:
                 files: dict[str, int | None] = {}
                 shrinkage: dict[str, float] = {}
                 for arm, channel, correction in self._fitter.fit_fold(fold):
-                    name = _booster_file(fold, arm, channel)
-                    write_bytes(self._folder.path / name, correction.to_bytes())
+                    name = self._model_file(fold, arm, channel)
+                    write_bytes(self._folder.path / name, correction.model.to_bytes())
                     files[name] = None
                     shrinkage[f"{arm.name}_{channel}"] = correction.shrinkage
                     progress.advance(1)
@@ -101,16 +101,27 @@ class RunParts:
         return {
             arm.name: Ensemble(
                 self._plan.features_of(arm),
-                self._plan.recipe.gate,
-                {
-                    channel: tuple(
-                        _read_correction(self._folder.path / _booster_file(fold, arm, channel)) for fold in folds
-                    )
-                    for channel in SITE_TYPES
-                },
+                self._plan.method.recipe.gate,
+                {channel: tuple(self._read_correction(fold, arm, channel) for fold in folds) for channel in SITE_TYPES},
             )
             for arm in self._plan.arms
         }
+
+    def _model_file(self, fold: int, arm: Arm, channel: str) -> str:
+        return f"folds/fold_{fold + 1}/{arm.name}_{channel}{self._plan.method.learner.suffix}"
+
+    def _read_correction(self, fold: int, arm: Arm, channel: str) -> Correction:
+        path = self._folder.path / self._model_file(fold, arm, channel)
+        shrinkage = self._folder.manifest.parts[f"fold_{fold + 1}"].facts["shrinkage"][f"{arm.name}_{channel}"]
+        method = self._plan.method
+        try:
+            return Correction(method.learner.load(path.read_bytes()), shrinkage, method.base_margin)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                expected=f"a fold's model in {path}",
+                found=str(error).splitlines()[0],
+                action="run the same train command again with --overwrite",
+            ) from error
 
     def _calibrate(self) -> CalibrationsByFold:
         """Calibrations by fold (or FINAL), arm and channel."""
@@ -142,6 +153,7 @@ class RunParts:
             ensemble=self._ensembles(range(plan.folds))[arm.name],
             calibration=calibrations[arm.name],
             base_models=tuple(plan.artifacts.all_base_models),
+            learner=settings_of(plan.method.learner),
             training_genes=tuple(trained.to_list()),
             provenance={
                 "build": plan.reference.build,
@@ -182,20 +194,5 @@ class RunParts:
             self._record("description", {name: None})
 
 
-def _booster_file(fold: int, arm: Arm, channel: str) -> str:
-    return f"folds/fold_{fold + 1}/{arm.name}_{channel}.ubj"
-
-
 def _predictions_part(fold: int) -> str:
     return f"{PREDICTIONS}_set_aside" if fold == SET_ASIDE else f"{PREDICTIONS}_{fold + 1:05d}"
-
-
-def _read_correction(path: Path) -> Correction:
-    try:
-        return Correction.from_bytes(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            expected=f"a fold's model in {path}",
-            found=str(error).splitlines()[0],
-            action="run the same train command again with --overwrite",
-        ) from error

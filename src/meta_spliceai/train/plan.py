@@ -22,7 +22,7 @@ from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
-from meta_spliceai.train.residual import Recipe
+from meta_spliceai.train.residual import Method
 from meta_spliceai.train.split import plan_split
 
 
@@ -42,8 +42,8 @@ class TrainPlan:
         The trained arms.
     feature_profile
         The profile of the saved model.
-    recipe
-        How each correction is learnt.
+    method
+        How each model is learnt.
     folds, seed, threads
         Number of folds, seed of all choices, and fits that run at the same time.
     parameters
@@ -57,7 +57,7 @@ class TrainPlan:
     split: pl.DataFrame
     arms: tuple[Arm, ...]
     feature_profile: Profile
-    recipe: Recipe
+    method: Method
     folds: int
     seed: int
     threads: int
@@ -105,7 +105,7 @@ def plan_training(
     test_size: float,
     seed: int,
     threads: int | None,
-    recipe: Recipe,
+    method: Method,
     similarity: Similarity,
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
@@ -146,7 +146,7 @@ def plan_training(
         "folds": folds,
         "test_size": test_size,
         "seed": seed,
-        "recipe": plain(recipe),
+        "method": plain(method.parameters()),
         "similarity": plain(similarity),
         "base_models": plain([dict(one) for one in artifacts.all_base_models]),
     }
@@ -158,7 +158,7 @@ def plan_training(
         split=split,
         arms=tuple(chosen),
         feature_profile=feature_profile,
-        recipe=recipe,
+        method=method,
         folds=folds,
         seed=seed,
         threads=threads or available_cores(),

@@ -1,7 +1,7 @@
 """`train`: plan -> folds -> calibrations -> model -> predictions on whole held-out genes.
 
 split.tsv                 the fold and the group of each gene
-folds/fold_1/*.ubj        what each fold's models learnt
+folds/fold_1/*            what each fold's models learnt
 calibrations.json         fitted across folds
 metrics.json              of sampled rows, and labelled as such
 model/                    the saved meta-model
@@ -15,15 +15,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import polars as pl
 
+from meta_spliceai.errors import InputError
 from meta_spliceai.features.profile import Profile
 from meta_spliceai.store.folder import Folder
 from meta_spliceai.train.groups import Similarity
+from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
-from meta_spliceai.train.residual import Recipe
+from meta_spliceai.train.residual import Method, Recipe
+
+Weights = Literal["inverse_inclusion", "none"]
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +84,10 @@ def train(
     test_size: float = 0.0,
     seed: int = 42,
     threads: int | None = None,
+    model: str = "xgboost",
+    base_margin: bool | None = None,
+    weights: Weights = "inverse_inclusion",
+    early_stopping: bool = False,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
@@ -109,8 +118,18 @@ def train(
         Seed of every random choice.
     threads
         Fits that run at the same time; default: all cores. It changes no result.
+    model
+        What learns: xgboost, lightgbm, catboost, random_forest, log_reg, sgd_logistic or mlp, or a JSON object of its
+        hyper-parameters, such as '{"name": "xgboost", "max_depth": 4}', or a file of such.
+    base_margin
+        Whether models correct the base model's logit, which is the default; with `--no-base-margin` they start from
+        nothing, and their own score stands wherever the base score reaches the gate.
+    weights
+        `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
+    early_stopping
+        Choose the number of rounds of a boosted learner on inner folds.
     recipe
-        How each correction is learnt.
+        What surrounds the learner.
     similarity
         When two genes resemble one another, so that they must stay together.
     overwrite
@@ -133,7 +152,13 @@ def train(
         test_size=test_size,
         seed=seed,
         threads=threads,
-        recipe=recipe or Recipe(),
+        method=Method(
+            learner=learner_of(model),
+            recipe=recipe or Recipe(),
+            base_margin=base_margin is not False,
+            early_stopping=early_stopping,
+            weighted=_is_weighted(weights),
+        ),
         similarity=similarity or Similarity(),
     )
     _say_what_is_divided(plan)
@@ -155,6 +180,12 @@ def train(
         arms=tuple(arm.name for arm in plan.reported_arms),
         **made,
     )
+
+
+def _is_weighted(weights: Weights) -> bool:
+    if weights not in get_args(Weights):
+        raise InputError(f"--weights {' or '.join(get_args(Weights))}", f"{weights!r}", "choose one of them")
+    return weights == "inverse_inclusion"
 
 
 def _say_what_is_divided(plan: TrainPlan) -> None:
