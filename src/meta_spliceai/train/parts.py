@@ -14,7 +14,8 @@ from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write
 from meta_spliceai.store.fingerprint import fingerprint, plain
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.store.tables import write_tsv
-from meta_spliceai.train.arms import ARM_OF_PROFILE, Arm
+from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, Arm
+from meta_spliceai.train.baseline import DELTA_FILE, deltas, whole_gene_calls
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
 from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
@@ -50,6 +51,7 @@ class RunParts:
         calibrations = self._calibrate()
         self._save_model(calibrations[FINAL])
         self._predict(calibrations)
+        self._compare_genes()
         parts = self._folder.manifest.parts
         bases = sum(
             file.rows or 0 for name in self._planned for file in parts[name].files if name.startswith(PREDICTIONS)
@@ -186,6 +188,20 @@ class RunParts:
                 name = f"{PREDICTIONS}/{_predictions_part(fold).replace('predictions', 'part')}.parquet"
                 rows = write_predictions(self._folder.path / name, tiles, known, table)
                 self._record(_predictions_part(fold), {name: rows})
+
+    def _compare_genes(self) -> None:
+        plan = self._plan
+        parts = sorted(name for name in self._planned if name.startswith(f"{PREDICTIONS}_"))
+        made_from = [self._planned[name] for name in parts]
+        if self._is_done("delta", made_from, [] if plan.baseline is None else plan.baseline.rows()):
+            return
+        files = [self._folder.path / f.name for name in parts for f in self._folder.manifest.parts[name].files]
+        meta = ARM_OF_PROFILE[plan.feature_profile].name
+        threshold = float(plan.artifacts.rule["threshold"])
+        calls = whole_gene_calls(files, plan.genes, (BASE.name, meta), threshold)
+        found = deltas(calls, BASE.name, meta, plan.baseline)
+        write_bytes(self._folder.path / DELTA_FILE, found.write_csv().encode())
+        self._record("delta", {DELTA_FILE: found.height}, threshold=threshold)
 
     def _write_description(self, calibrations: CalibrationsByFold) -> None:
         name = f"{PREDICTIONS}/predictions.json"

@@ -19,6 +19,7 @@ from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
+from meta_spliceai.train.baseline import find_baseline, read_baseline
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
@@ -44,6 +45,8 @@ class TrainPlan:
         The profile of the saved model.
     method
         How each model is learnt.
+    baseline
+        The base model's performance gene by gene, if there is such a table.
     folds, seed, threads
         Number of folds, seed of all choices, and fits that run at the same time.
     parameters
@@ -58,6 +61,7 @@ class TrainPlan:
     arms: tuple[Arm, ...]
     feature_profile: Profile
     method: Method
+    baseline: pl.DataFrame | None
     folds: int
     seed: int
     threads: int
@@ -107,6 +111,7 @@ def plan_training(
     threads: int | None,
     method: Method,
     similarity: Similarity,
+    baseline_tsv: Path | None,
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
 
@@ -129,6 +134,8 @@ def plan_training(
         names = admitted_features(opened.table, arm.profile)
         check_admitted(names, opened.table, arm.profile)
         _check_computable(names, opened)
+    baseline_file = find_baseline(baseline_tsv, artifacts.path)
+    baseline = None if baseline_file is None else read_baseline(baseline_file, opened.gene_ids)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
     with loaded.open_genome() as genome:
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
@@ -159,6 +166,7 @@ def plan_training(
         arms=tuple(chosen),
         feature_profile=feature_profile,
         method=method,
+        baseline=baseline,
         folds=folds,
         seed=seed,
         threads=threads or available_cores(),

@@ -6,6 +6,7 @@ calibrations.json         fitted across folds
 metrics.json              of sampled rows, and labelled as such
 model/                    the saved meta-model
 feature_manifest.csv      what it reads, and how much it gains from it
+delta_vs_baseline.csv     gene by gene, the saved model's arm beside the base model, on every base of held-out genes
 predictions/              every base of every held-out gene, by every arm
 """
 
@@ -22,6 +23,7 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.features.profile import Profile
 from meta_spliceai.store.folder import Folder
+from meta_spliceai.train.baseline import DELTA_FILE
 from meta_spliceai.train.groups import Similarity
 from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
@@ -67,7 +69,9 @@ class TrainResult:
                 f"predictions  {self.predictions}: {self.bases:,} bases of whole held-out genes",
                 f"trained on   {self.rows:,} sampled rows of {self.genes:,} genes in {self.groups:,} groups, {self.folds} folds",
                 f"arms         {', '.join(self.arms)}",
-                "next         meta-spliceai evaluate --predictions … measures them",
+                f"gene by gene {self.out_dir / DELTA_FILE}",
+                f"next         meta-spliceai evaluate --predictions {self.predictions} --out-dir {self.out_dir / 'evaluation'}",
+                f"then         meta-spliceai report --run-dir {self.out_dir} --out {self.out_dir / 'report.html'}",
             ]
         )
 
@@ -88,6 +92,7 @@ def train(
     base_margin: bool | None = None,
     weights: Weights = "inverse_inclusion",
     early_stopping: bool = False,
+    baseline_tsv: Path | None = None,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
@@ -128,6 +133,8 @@ def train(
         `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
     early_stopping
         Choose the number of rounds of a boosted learner on inner folds.
+    baseline_tsv
+        The base model's performance gene by gene; default: the full_splice_performance.tsv of the base pass.
     recipe
         What surrounds the learner.
     similarity
@@ -160,6 +167,7 @@ def train(
             weighted=_is_weighted(weights),
         ),
         similarity=similarity or Similarity(),
+        baseline_tsv=baseline_tsv,
     )
     _say_what_is_divided(plan)
     with Folder.opened(
