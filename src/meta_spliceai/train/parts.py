@@ -23,6 +23,7 @@ from meta_spliceai.train.learners.spec import settings_of
 from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
+from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, write_trimmed
 from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import merged_length, score_tiles
@@ -47,6 +48,7 @@ class RunParts:
         """Make all parts and mark the folder complete; returns rows learnt from, bases predicted, genes and groups."""
         plan = self._plan
         self._write_split()
+        self._write_trimmed()
         self._fit_folds()
         calibrations = self._calibrate()
         self._save_model(calibrations[FINAL])
@@ -80,6 +82,15 @@ class RunParts:
         if not self._is_done("split", self._plan.split.rows()):
             write_tsv(self._plan.split, self._folder.path / SPLIT_FILE)
             self._record("split", {SPLIT_FILE: self._plan.split.height})
+
+    def _write_trimmed(self) -> None:
+        pruned = self._plan.pruned
+        if pruned is None or self._is_done("trimmed", sorted(pruned.names)):
+            return
+        table = pruned.as_frame()
+        write_bytes(self._folder.path / PRUNED_FILE, table.write_csv().encode())
+        rows = write_trimmed(self._plan.dataset, pruned.names, self._folder.path / TRIMMED_FILE)
+        self._record("trimmed", {PRUNED_FILE: table.height, TRIMMED_FILE: rows})
 
     def _fit_folds(self) -> None:
         todo = [

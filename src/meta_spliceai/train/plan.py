@@ -23,6 +23,8 @@ from meta_spliceai.train.baseline import find_baseline, read_baseline
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
+from meta_spliceai.train.profile_file import profile_of
+from meta_spliceai.train.prune import Pruned, find_prunable
 from meta_spliceai.train.residual import Method
 from meta_spliceai.train.split import plan_split
 
@@ -45,6 +47,10 @@ class TrainPlan:
         The profile of the saved model.
     method
         How each model is learnt.
+    named_features
+        The only features that the saved model may read, where a file of them was given.
+    pruned
+        Features that no model may read, where some were to be dropped.
     baseline
         The base model's performance gene by gene, if there is such a table.
     folds, seed, threads
@@ -61,6 +67,8 @@ class TrainPlan:
     arms: tuple[Arm, ...]
     feature_profile: Profile
     method: Method
+    named_features: frozenset[str] | None
+    pruned: Pruned | None
     baseline: pl.DataFrame | None
     folds: int
     seed: int
@@ -84,7 +92,10 @@ class TrainPlan:
     def features_of(self, arm: Arm) -> tuple[str, ...]:
         """The columns an arm reads, in the order of the dataset."""
         assert arm.profile is not None
-        return tuple(admitted_features(self.dataset.table, arm.profile))
+        names = admitted_features(self.dataset.table, arm.profile)
+        if self.named_features is not None and arm.profile == self.feature_profile:
+            names = [name for name in names if name in self.named_features]
+        return tuple(name for name in names if self.pruned is None or name not in self.pruned.names)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -103,7 +114,7 @@ def plan_training(
     dataset: Path,
     reference: Path | None,
     eval_dir: Path | None,
-    feature_profile: Profile,
+    feature_profile: str,
     arms: Sequence[str],
     folds: int,
     test_size: float,
@@ -112,6 +123,7 @@ def plan_training(
     method: Method,
     similarity: Similarity,
     baseline_tsv: Path | None,
+    corr_thr: float | None,
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
 
@@ -122,8 +134,9 @@ def plan_training(
     """
     if threads is not None and threads < 1:
         raise InputError("--threads of at least 1", f"{threads}", "give a positive number or leave the option out")
-    chosen = choose_arms(arms, feature_profile)
     opened = open_dataset(dataset)
+    profile, named_features = profile_of(feature_profile, opened.table)
+    chosen = choose_arms(arms, profile)
     loaded = load_reference(reference)
     artifacts = artifacts_of(loaded, eval_dir)
     _check_inputs(opened, loaded, artifacts)
@@ -147,8 +160,13 @@ def plan_training(
         seed=seed,
         training_chromosomes=artifacts.training_chromosomes,
     )
+    every = {name for arm in chosen if arm.profile for name in admitted_features(opened.table, arm.profile)}
+    in_order = [name for name in opened.table.names if name in every]
+    pruned = None if corr_thr is None else find_prunable(opened, in_order, corr_thr=corr_thr, seed=seed)
     parameters = {
-        "feature_profile": feature_profile,
+        "feature_profile": profile,
+        "named_features": sorted(named_features) if named_features is not None else None,
+        "corr_thr": corr_thr,
         "arms": [arm.name for arm in chosen],
         "folds": folds,
         "test_size": test_size,
@@ -164,8 +182,10 @@ def plan_training(
         genes=genes,
         split=split,
         arms=tuple(chosen),
-        feature_profile=feature_profile,
+        feature_profile=profile,
         method=method,
+        named_features=named_features,
+        pruned=pruned,
         baseline=baseline,
         folds=folds,
         seed=seed,

@@ -210,7 +210,7 @@ def rows_of_arrays(
             "weight": np.ones(codes.size) if weight is None else np.asarray(weight, dtype=np.float64),
         }
     )
-    known = [name for name in (*_SCORES, *_MEANS) if name in names]
+    known = [name for name in BASE_SCORE_COLUMNS if name in names]
     scores = _base_scores(pl.DataFrame({name: matrix[:, names.index(name)] for name in known}))
     light = light.with_columns(**{kind: pl.Series(one) for kind, one in scores.items()})
     return _assembled(light, wanted, names, _with(declared_in(names), names), InMemory(matrix), None)
@@ -250,11 +250,13 @@ def _light_names(wanted: Wanted, held: Sequence[str]) -> set[str]:
     missing = [name for name in (label, wanted.group_col) if name not in held]
     if missing:
         raise SchemaError(f"columns {label} and {wanted.group_col}", f"no {first_few(missing)}", "name others")
-    return {label, wanted.group_col, "inclusion_probability", *_SCORES, *_MEANS}
+    return {label, wanted.group_col, "inclusion_probability", *BASE_SCORE_COLUMNS}
 
 
 _SCORES = tuple(f"{kind}_score" for kind in SITE_TYPES)
 _MEANS = tuple(f"mean_{kind}_logit" for kind in SITE_TYPES)
+BASE_SCORE_COLUMNS = (*_SCORES, *_MEANS)
+"""Columns that say what the base model thinks, of which starts and comparisons are made."""
 
 
 def _described(frame: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
@@ -303,10 +305,13 @@ def _assembled(
 ) -> Rows:
     codes = light["code"].to_numpy()
     channels = check_target(wanted.label_col, codes)
-    text = light["group"].cast(pl.String)
-    if text.null_count():
-        raise SchemaError(f"a group for every row in {wanted.group_col}", f"{text.null_count()} nulls", "fill them")
-    groups = tuple(text.unique().sort().to_list())
+    group = light["group"].cast(pl.Categorical)
+    if group.null_count():
+        raise SchemaError(f"a group for every row in {wanted.group_col}", f"{group.null_count()} nulls", "fill them")
+    distinct = group.unique()
+    named = sorted(zip(distinct.cast(pl.String).to_list(), distinct.to_physical().to_list(), strict=True))
+    number = np.zeros(max((code for _, code in named), default=0) + 1, dtype=np.int32)
+    number[[code for _, code in named]] = np.arange(len(named))
     base = _for_channels({kind: light[kind].to_numpy() for kind in SITE_TYPES if kind in light.columns}, channels)
     return Rows(
         channels=channels,
@@ -315,8 +320,8 @@ def _assembled(
         features=features,
         codes=codes,
         weight=light["weight"].to_numpy() if "weight" in light.columns else np.ones(codes.size),
-        group=text.replace_strict(dict(zip(groups, range(len(groups)), strict=True)), return_dtype=pl.Int32).to_numpy(),
-        groups=groups,
+        group=number[group.to_physical().to_numpy()],
+        groups=tuple(name for name, _ in named),
         base=base,
         schema_version=version,
     )

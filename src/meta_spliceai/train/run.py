@@ -1,6 +1,7 @@
 """`train`: plan -> folds -> calibrations -> model -> predictions on whole held-out genes.
 
 split.tsv                 the fold and the group of each gene
+dataset_trimmed.parquet   with --prune-features; pruned_features.csv says what was dropped and why
 folds/fold_1/*            what each fold's models learnt
 calibrations.json         fitted across folds
 metrics.json              of sampled rows, and labelled as such
@@ -21,7 +22,6 @@ from typing import Literal, get_args
 import polars as pl
 
 from meta_spliceai.errors import InputError
-from meta_spliceai.features.profile import Profile
 from meta_spliceai.store.folder import Folder
 from meta_spliceai.train.baseline import DELTA_FILE
 from meta_spliceai.train.groups import Similarity
@@ -82,7 +82,7 @@ def train(
     reference: Path | None = None,
     eval_dir: Path | None = None,
     out_dir: Path,
-    feature_profile: Profile = "de_novo",
+    feature_profile: str = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
     folds: int = 5,
     test_size: float = 0.0,
@@ -92,6 +92,8 @@ def train(
     base_margin: bool | None = None,
     weights: Weights = "inverse_inclusion",
     early_stopping: bool = False,
+    prune_features: bool = False,
+    corr_thr: float = 0.99,
     baseline_tsv: Path | None = None,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
@@ -112,7 +114,8 @@ def train(
     out_dir
         Where everything goes.
     feature_profile
-        The features of the saved model: `base_only`, `de_novo`, `gene_conditioned` or `annotated`.
+        The features of the saved model: `base_only`, `de_novo`, `gene_conditioned` or `annotated`, or a file with one
+        feature a line, which claims the narrowest of them that admits all.
     arms
         Trained arms to compare: `base_scores`, `meta`, `gene_conditioned`, `annotated`.
     folds
@@ -133,6 +136,11 @@ def train(
         `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
     early_stopping
         Choose the number of rounds of a boosted learner on inner folds.
+    prune_features
+        Drop features that hold one value in all rows, and those that another one all but repeats; the dataset without them
+        is written as dataset_trimmed.parquet.
+    corr_thr
+        Absolute correlation, in a sample of rows, from which the later of two features is dropped.
     baseline_tsv
         The base model's performance gene by gene; default: the full_splice_performance.tsv of the base pass.
     recipe
@@ -168,6 +176,7 @@ def train(
         ),
         similarity=similarity or Similarity(),
         baseline_tsv=baseline_tsv,
+        corr_thr=corr_thr if prune_features else None,
     )
     _say_what_is_divided(plan)
     with Folder.opened(
