@@ -29,6 +29,7 @@ from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.residual import Method, Recipe
+from meta_spliceai.train.single import SingleSplitOptions, SingleSplitResult, train_single_split
 
 Weights = Literal["inverse_inclusion", "none"]
 
@@ -85,20 +86,27 @@ def train(
     feature_profile: str = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
     folds: int = 5,
-    test_size: float = 0.0,
+    test_size: float | None = None,
     seed: int = 42,
     threads: int | None = None,
     model: str = "xgboost",
     base_margin: bool | None = None,
     weights: Weights = "inverse_inclusion",
     early_stopping: bool = False,
+    single_split: bool = False,
+    target: str = "splice_type",
+    group_col: str = "gene_id",
+    valid_size: float = 0.1,
+    incremental: bool = False,
+    batch_size: int = 200_000,
+    memory_limit: str | None = None,
     prune_features: bool = False,
     corr_thr: float = 0.99,
     baseline_tsv: Path | None = None,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
-) -> TrainResult:
+) -> TrainResult | SingleSplitResult:
     """Cross-validate meta-models over gene groups and save one, with predictions for every base of held-out genes.
 
     An interrupted run resumes when it is called again: finished folds are kept.
@@ -121,7 +129,8 @@ def train(
     folds
         Folds over gene groups.
     test_size
-        Share of the gene groups that is set aside: in no fold, predicted by the saved model alone.
+        Share of the gene groups that is set aside: in no fold, predicted by the saved model alone; default: none. With
+        `--single-split`, the share that the model is measured on; default: 0.2.
     seed
         Seed of every random choice.
     threads
@@ -136,6 +145,21 @@ def train(
         `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
     early_stopping
         Choose the number of rounds of a boosted learner on inner folds.
+    single_split
+        Train one model on one split, and estimate what it is worth on sampled rows only, instead of cross-validating and
+        predicting whole genes: quick, and enough to compare settings. Needs no artifacts.
+    target
+        With `--single-split`: `splice_type`, one model for donors and one for acceptors, or `splice_site`, one for both.
+    group_col
+        With `--single-split`: rows that agree in this column stay together.
+    valid_size
+        With `--single-split`: share of the groups that decides when boosting stops and how far corrections are shrunk.
+    incremental
+        One split for datasets larger than memory: features stay on disk and are read in batches.
+    batch_size
+        With `--incremental`: rows of features in memory at once.
+    memory_limit
+        With `--incremental`: memory that the run may take, such as 1GB; batches become smaller to stay below it.
     prune_features
         Drop features that hold one value in all rows, and those that another one all but repeats; the dataset without them
         is written as dataset_trimmed.parquet.
@@ -157,6 +181,33 @@ def train(
     PlanMismatchError
         The folder holds a run made with other options or inputs.
     """
+    if single_split or incremental:
+        return train_single_split(
+            dataset=dataset,
+            reference=reference,
+            eval_dir=eval_dir,
+            baseline_tsv=baseline_tsv,
+            out_dir=out_dir,
+            options=SingleSplitOptions(
+                model=model,
+                target=target,
+                group_col=group_col,
+                test_size=0.2 if test_size is None else test_size,
+                valid_size=valid_size,
+                feature_profile=feature_profile,
+                base_margin=base_margin is not False,
+                weights=weights,
+                early_stopping=early_stopping,
+                corr_thr=corr_thr if prune_features else None,
+                seed=seed,
+                threads=threads or 1,
+                incremental=incremental,
+                batch_size=batch_size,
+                memory_limit=memory_limit,
+            ),
+            overwrite=overwrite,
+        )
+    _refuse_single_split_options(target=(target, "splice_type"), group_col=(group_col, "gene_id"))
     plan = plan_training(
         dataset=dataset,
         reference=reference,
@@ -164,7 +215,7 @@ def train(
         feature_profile=feature_profile,
         arms=arms,
         folds=folds,
-        test_size=test_size,
+        test_size=test_size or 0.0,
         seed=seed,
         threads=threads,
         method=Method(
@@ -197,6 +248,17 @@ def train(
         arms=tuple(arm.name for arm in plan.reported_arms),
         **made,
     )
+
+
+def _refuse_single_split_options(**given: tuple[object, object]) -> None:
+    for name, (value, default) in given.items():
+        if value != default:
+            raise InputError(
+                expected=f"--{name.replace('_', '-')} {default} in cross-validation, which predicts donors and acceptors of "
+                "whole genes by gene groups",
+                found=f"{value}",
+                action="add --single-split, or leave the option out",
+            )
 
 
 def _is_weighted(weights: Weights) -> bool:

@@ -336,7 +336,7 @@ class Trainer:
     def _correction(self, rows: Rows, channel: str, train: Indices) -> Correction:
         starts_known = self.method.base_margin and bool(rows.base)
         valid = self._places(VALID)
-        held = self._learning_rows(rows, channel, valid) if valid.size else None
+        held = self.learning_rows(rows, channel, valid) if valid.size else None
         stop_on = held if self.method.early_stopping else None
         model = self._fit(rows, channel, train, stop_on)
         start = rows.start(channel, valid)
@@ -350,14 +350,15 @@ class Trainer:
 
     def _fit(self, rows: Rows, channel: str, train: Indices, held: LearningRows | None) -> Fitted:
         return self.method.learner.fit(
-            self._learning_rows(rows, channel, train), seed=self._learner_seed, held=held, threads=self._threads
+            self.learning_rows(rows, channel, train), seed=self._learner_seed, held=held, threads=self._threads
         )
 
     @property
     def _learner_seed(self) -> int:
         return self._seed % 2**31
 
-    def _learning_rows(self, rows: Rows, channel: str, places: Indices) -> LearningRows:
+    def learning_rows(self, rows: Rows, channel: str, places: Indices) -> LearningRows:
+        """Some rows, with their features in memory, as the learner is given them."""
         matrix = np.concatenate([batch for _, batch in rows.features.batches(places)])
         return self._light_rows(rows, channel, places, matrix)
 
@@ -529,13 +530,14 @@ class Trainer:
             metrics = self.evaluate()
             write_bytes(self.out_dir / METRICS_FILE, json_bytes(metrics))
             (self.out_dir / PREDICTIONS_FILE).parent.mkdir(parents=True, exist_ok=True)
-            self._held_out_rows().write_parquet(self.out_dir / PREDICTIONS_FILE)
+            self.held_out_rows().write_parquet(self.out_dir / PREDICTIONS_FILE)
             write_text(self.out_dir / CARD_FILE, self._card(metrics))
             if self._rows.base and self._delta is None:
                 self.compare_baseline()
         return self.out_dir
 
-    def _held_out_rows(self) -> pl.DataFrame:
+    def held_out_rows(self) -> pl.DataFrame:
+        """The rows that were held out: group, row number, side, label, weight, and both models' probabilities."""
         rows, held = self._fitted_rows(), self._held
         return pl.DataFrame(
             {
