@@ -33,6 +33,9 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 
+_BLOCK_ROWS = 2048
+
+
 class Features(Protocol):
     """The feature matrix of all rows, in memory or on disk."""
 
@@ -159,7 +162,7 @@ def rows_of_path(path: Path, wanted: Wanted) -> Rows:
         if wanted.batch_rows is None:
             if matrix is None:
                 matrix = np.empty((total, len(names)), dtype=np.float32)
-            matrix[filled : filled + frame.height] = float_matrix(frame.select(names))
+            fill_matrix(matrix[filled : filled + frame.height], frame.select(names))
         filled += frame.height
     features: Features = InMemory(matrix) if matrix is not None else OnDisk(dataset, names, wanted.batch_rows or total)
     return _assembled(pl.concat(parts), wanted, names, dataset.table, features, dataset.table.version)
@@ -219,9 +222,16 @@ def rows_of_arrays(
 def float_matrix(frame: pl.DataFrame) -> Floats:
     """A frame as float32 in rows, shape (n, width); nulls become NaN."""
     matrix = np.empty(frame.shape, dtype=np.float32)
-    for place, column in enumerate(frame.iter_columns()):
-        matrix[:, place] = column.cast(pl.Float32).to_numpy()
+    fill_matrix(matrix, frame)
     return matrix
+
+
+def fill_matrix(matrix: Floats, frame: pl.DataFrame) -> None:
+    """Write a frame into rows of a matrix, block by block, so that columns become rows inside the processor's cache."""
+    narrow = frame.cast(pl.Float32)
+    for first in range(0, frame.height, _BLOCK_ROWS):
+        block = narrow.slice(first, _BLOCK_ROWS)
+        matrix[first : first + block.height] = block.to_numpy()
 
 
 def check_finite(matrix: Floats, names: Sequence[str], frame: pl.DataFrame | None) -> None:

@@ -52,6 +52,7 @@ log = logging.getLogger(__name__)
 KIND, FORMAT_VERSION = "trained correction", 1
 DESCRIPTION = "trainer.json"
 METRICS_FILE, FEATURES_FILE, CARD_FILE = "metrics.json", "feature_manifest.csv", "model_card.md"
+_VALID_ROWS = 100_000
 PREDICTIONS_FILE = "predictions/held_out_rows.parquet"
 
 _NOTE = (
@@ -336,6 +337,8 @@ class Trainer:
     def _correction(self, rows: Rows, channel: str, train: Indices) -> Correction:
         starts_known = self.method.base_margin and bool(rows.base)
         valid = self._places(VALID)
+        if self.batch_rows is not None:
+            valid = valid[:: max(1, -(-valid.size // _VALID_ROWS))]  # what decides is held in memory
         held = self.learning_rows(rows, channel, valid) if valid.size else None
         stop_on = held if self.method.early_stopping else None
         model = self._fit(rows, channel, train, stop_on)
@@ -616,7 +619,8 @@ class IncrementalTrainer(Trainer):
 
     The learners are those that can be fed so: xgboost (its external memory), lightgbm (its sequences) and sgd_logistic
     (partial_fit). All options, outputs and metrics are the `Trainer`'s. Labels, weights and base scores, about 30 bytes
-    for each row, are kept.
+    for each row, are kept. Of more than
+    100,000 validation rows, evenly spaced ones decide.
 
     Parameters
     ----------
