@@ -15,6 +15,7 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.run import build
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.features.describe import list_enrichers as enrichers_list
 from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
 from meta_spliceai.maintain.artifacts import validate_artifacts as artifacts_validate
 from meta_spliceai.maintain.dedup import dedup as dataset_dedup
@@ -55,6 +56,7 @@ __all__ = [
     "dataset_summary",
     "dataset_validate",
     "demo",
+    "enrichers_list",
     "evaluate",
     "genes_list",
     "genes_select",

@@ -67,6 +67,7 @@ def run(
     chromosomes: Sequence[str] | None = None,
     gene_types: Sequence[str] | None = None,
     kmer_sizes: tuple[int, ...] = DEMO_KMER_SIZES,
+    evidence: Sequence[str] = (),
     folds: int = 5,
     draws: int = 1000,
     seed: int = 42,
@@ -102,6 +103,8 @@ def run(
         Only genes of these types.
     kmer_sizes
         Sizes of the k-mers counted in the dataset.
+    evidence
+        Files of evidence that become features, as NAME=FILE, such as `junctions=SJ.out.tab`.
     folds
         Folds of the cross-validation over gene groups.
     draws
@@ -145,6 +148,7 @@ def run(
             output_dir=dataset,
             subset_policy="all",
             kmer_sizes=kmer_sizes,
+            evidence=evidence,
             seed=seed,
             workers=workers,
             overwrite=overwrite,
@@ -156,6 +160,7 @@ def run(
             dataset=dataset,
             reference=reference,
             eval_dir=artifacts,
+            evidence=evidence,
             out_dir=model_run,
             folds=folds,
             seed=seed,

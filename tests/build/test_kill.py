@@ -61,12 +61,14 @@ def test_a_build_left_alone_writes_everything_once(whole: dict[str, Any]) -> Non
         "batch_00001_trim.parquet",
         "batch_00002_ledger.csv",
         "batch_00002_trim.parquet",
+        "croissant.json",
         "gene_manifest.csv",
         "manifest.json",
         "master/batch_00001.parquet",
         "master/batch_00002.parquet",
         "sampling_ledger.csv",
         "schema.json",
+        "statistics.json",
     ]
     # the manifest is written at the start, after each of three parts, and at the end
     assert whole["steps"] == 2 * (len(whole["contents"]) + 4)

@@ -14,6 +14,7 @@ from tests.oracles import feature_oracles as slow
 
 ANNOTATION = {column.name: float(number) for number, column in enumerate(ANNOTATION_FEATURES, start=1)}
 ROW = {
+    "gene_id": "G1",
     "chrom": "1",
     "start": 101,
     "end": 110,
@@ -36,7 +37,7 @@ def test_ranks_count_the_strictly_larger(values: list[float]):
 @pytest.mark.parametrize("strand", ["+", "-"])
 @pytest.mark.parametrize("length", [1, 2, 7])
 def test_geometry_runs_with_transcription(strand: str, length: int):
-    gene = GeneFacts(Interval("1", 100, 100 + length, strand), "lncRNA", 0, ANNOTATION)
+    gene = GeneFacts(Interval("1", 100, 100 + length, strand), "lncRNA", 0, ANNOTATION, "G1")
     positions = np.arange(101, 101 + length)
     fast = gene_features(gene, positions, ranks_of(length), ranks_of(length))
     assert list(fast) == [column.name for column in GENE_FEATURES]

@@ -27,7 +27,7 @@ from meta_spliceai.basepass.plan import (
 from meta_spliceai.basepass.score_files import ScoreFile, Span
 from meta_spliceai.errors import GeneError, StoreError, first_few
 from meta_spliceai.features.further import track_of
-from meta_spliceai.features.stretch import Stretch, Track
+from meta_spliceai.features.stretch import Place, Stretch, Track
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval, Strand
 from meta_spliceai.schema.column import Table
@@ -281,7 +281,10 @@ class Artifacts:
             for name, other in self._further.items()
         }
         codes = genome.codes(interval.chrom, start, end)
-        return Stretch.from_ascending(interval.strand, codes, scores.donor, scores.acceptor, scores.spread, tracks)
+        place = Place(interval.chrom, interval.strand, start if interval.strand == "+" else end - 1)
+        return Stretch.from_ascending(
+            interval.strand, codes, scores.donor, scores.acceptor, scores.spread, tracks, place
+        )
 
 
 def open_artifacts(eval_dir: Path) -> Artifacts:

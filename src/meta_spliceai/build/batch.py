@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,9 +22,13 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.build.columns import add_features
 from meta_spliceai.build.master import batch_name, ledger_file, link, master_file, trim_file
+from meta_spliceai.build.memory import rows_per_block
 from meta_spliceai.build.sampling import TrimRule, trim
 from meta_spliceai.errors import StoreError, first_few
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
+from meta_spliceai.features.registry import EnricherChoice, load_enrichers
 from meta_spliceai.reference.load import load
+from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import write_bytes
 from meta_spliceai.store.folder import FileEntry, describe_file
@@ -35,7 +40,6 @@ COUNTED = ("splice_type", "pred_type", "sampling_tier", "inclusion_probability")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_BLOCK_BYTES = 128 << 20
 _OTHER_CANDIDATES = 0.05
 """Share of a gene body, at most and roughly, that the base pass keeps besides its random share."""
 
@@ -58,6 +62,8 @@ class BatchPlan:
         Sizes of the k-mers counted around each row.
     batch_rows
         Rows held in memory at a time; it changes no byte of the result.
+    enrichers
+        What adds the features.
     """
 
     number: int
@@ -68,6 +74,7 @@ class BatchPlan:
     rule: TrimRule
     kmer_sizes: tuple[int, ...]
     batch_rows: int
+    enrichers: EnricherChoice = field(default_factory=EnricherChoice)
 
     @property
     def name(self) -> str:
@@ -88,11 +95,14 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
     reference = load(plan.reference)
     artifacts = open_artifacts(plan.eval_dir)
     genes = reference.genes.filter(pl.col("gene_id").is_in(plan.gene_ids))
-    table = dataset_table(plan.kmer_sizes, artifacts.further_bases, artifacts.position_id_mode)
     counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
     ledgers = []
-    with reference.open_genome() as genome, TableWriter(plan.folder / trim_file(plan.name), table) as writer:
-        groups = gene_groups(genes, plan.batch_rows * _bases_per_row(artifacts))
+    with ExitStack() as opened:
+        genome = opened.enter_context(reference.open_genome())
+        enrichers = load_enrichers(plan.enrichers, ReferenceFacts.of(reference))
+        table = table_of(plan, artifacts, enrichers)
+        writer = opened.enter_context(TableWriter(plan.folder / trim_file(plan.name), table))
+        groups = gene_groups(genes, plan.batch_rows * bases_per_row(artifacts))
         for group, candidates in one_ahead((g, partial(artifacts.candidates, g["gene_id"].to_list())) for g in groups):
             check_sites(candidates, group)
             trimmed = trim(candidates, group, plan.rule)
@@ -100,8 +110,11 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
             for column, counter in counts.items():
                 counter.update({str(value): n for value, n in trimmed.rows[column].value_counts().iter_rows()})
             by_id = {str(gene["gene_id"]): gene for gene in group.iter_rows(named=True)}
-            for block in trimmed.rows.iter_slices(_rows_per_block(plan)):
-                writer.append(table.conform(add_features(block, by_id, genome, plan.kmer_sizes)))
+            for block in trimmed.rows.iter_slices(rows_per_block(plan.batch_rows, plan.kmer_sizes)):
+                with_features = add_features(
+                    block, by_id, genome, plan.kmer_sizes, built_in=plan.enrichers.built_in, enrichers=enrichers
+                )
+                writer.append(table.conform(with_features))
     write_bytes(plan.folder / ledger_file(plan.name), pl.concat(ledgers).write_csv().encode())
     link(plan.folder, plan.name)
     trimmed_file = describe_file(plan.folder, trim_file(plan.name), writer.rows)
@@ -111,6 +124,17 @@ def make_batch(plan: BatchPlan) -> FinishedBatch:
         describe_file(plan.folder, ledger_file(plan.name), sum(ledger.height for ledger in ledgers)),
     )
     return FinishedBatch(files, {"rows": writer.rows, **{column: dict(n) for column, n in counts.items()}})
+
+
+def table_of(plan: BatchPlan, artifacts: Artifacts, enrichers: Sequence[Enricher]) -> Table:
+    """The columns of a batch's files."""
+    return dataset_table(
+        plan.kmer_sizes,
+        artifacts.further_bases,
+        artifacts.position_id_mode,
+        enrichers=plan.enrichers.built_in,
+        enriched=[column for enricher in enrichers for column in enricher.columns],
+    )
 
 
 def one_ahead(work: Iterable[tuple[Item, Callable[[], Result]]]) -> Iterator[tuple[Item, Result]]:
@@ -159,14 +183,8 @@ def gene_groups(genes: pl.DataFrame, bases: int) -> Iterator[pl.DataFrame]:
     yield genes.slice(first)
 
 
-def _bases_per_row(artifacts: Artifacts) -> int:
+def bases_per_row(artifacts: Artifacts) -> int:
     """About how many bases of a gene body give one candidate row, rounded down."""
     rule = artifacts.rule
     share = 1.0 if rule["tn_sampling"] == "none" else float(rule["tn_rate"])
     return int(1 / min(1.0, share + _OTHER_CANDIDATES))
-
-
-def _rows_per_block(plan: BatchPlan) -> int:
-    """`batch_rows`, or fewer where k-mers would need more than about 128 MB."""
-    kmer_bytes = sum(2 << 2 * k for k in plan.kmer_sizes)  # 4^k counts of two bytes
-    return max(1, min(plan.batch_rows, _BLOCK_BYTES // max(1, kmer_bytes)))

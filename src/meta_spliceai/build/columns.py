@@ -6,7 +6,7 @@ sequence features of a whole block of genes: no window reaches beyond its own pi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from meta_spliceai.features.enricher import Bases, Enricher, enriched, sees_genes
 from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features
 from meta_spliceai.features.sequence import sequence_features
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.sequences import Codes, reverse_complement
+from meta_spliceai.schema.enrichers import BUILT_IN
 from meta_spliceai.schema.features import SEQUENCE_REACH
+
+_FROM_SEQUENCE = ("sequence", "kmer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,15 @@ def row_windows(rows: pl.DataFrame, genome: Genome) -> RowWindows:
 
 
 def add_features(
-    rows: pl.DataFrame, genes: Mapping[str, Mapping[str, Any]], genome: Genome, kmer_sizes: tuple[int, ...]
+    rows: pl.DataFrame,
+    genes: Mapping[str, Mapping[str, Any]],
+    genome: Genome,
+    kmer_sizes: tuple[int, ...],
+    *,
+    built_in: Collection[str] = BUILT_IN,
+    enrichers: Sequence[Enricher] = (),
 ) -> pl.DataFrame:
-    """Add every column of the dataset that the artifacts do not hold.
+    """Add the columns of the dataset that the artifacts do not hold.
 
     Parameters
     ----------
@@ -71,14 +81,42 @@ def add_features(
         The reference's genome.
     kmer_sizes
         Sizes of the k-mers to count.
+    built_in
+        The built-in enrichers of the dataset. What is known of a gene costs nothing and is there in any case.
+    enrichers
+        The others.
     """
-    windows = row_windows(rows, genome)
-    sequence = sequence_features(windows.codes, windows.index, kmer_sizes)
+    from_sequence = not set(_FROM_SEQUENCE).isdisjoint(built_in)
+    windows = row_windows(rows, genome) if from_sequence or enrichers else None
+    sequence = {}
+    if windows is not None and from_sequence:
+        sequence = sequence_features(windows.codes, windows.index, kmer_sizes)
     about_genes = pl.concat(_gene_columns(frame, genes[frame["gene_id"][0]]) for _, frame in _by_gene(rows))
     return rows.with_columns(
         *(pl.Series(name, values) for name, values in sequence.items()),
         *about_genes,
+        *(_enriched_columns(rows, genes, windows, enrichers) if windows is not None and enrichers else ()),
     )
+
+
+def _enriched_columns(
+    rows: pl.DataFrame, genes: Mapping[str, Mapping[str, Any]], windows: RowWindows, enrichers: Sequence[Enricher]
+) -> Iterator[pl.Series]:
+    """The columns of enrichers that are not built in; what is not known is null."""
+    held = {
+        column.name: np.empty(rows.height, dtype=np.float32) for enricher in enrichers for column in enricher.columns
+    }
+    for first, frame in _by_gene(rows.select("gene_id", "chrom", "strand", "position")):
+        here = slice(first, first + frame.height)
+        gene = GeneFacts.of_row(genes[frame["gene_id"][0]])
+        position = frame["position"].to_numpy()
+        for enricher in enrichers:
+            seen = gene if sees_genes(enricher) else None
+            bases = Bases(gene.body.chrom, gene.body.strand, position, windows.codes, windows.index[here], seen)
+            for name, values in enriched(enricher, bases).items():
+                held[name][here] = values
+    for name, values in held.items():
+        yield pl.Series(name, values).fill_nan(None)
 
 
 def _gene_columns(rows: pl.DataFrame, gene: Mapping[str, Any]) -> pl.DataFrame:

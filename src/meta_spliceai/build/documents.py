@@ -3,155 +3,98 @@
 gene_manifest.csv     one row per gene
 sampling_ledger.csv   one row per gene and tier
 schema.json           every column: dtype, unit, role, origin, meaning
+statistics.json       gene types, lengths, densities, labels, sampling, missing values
 BUILD_INFO.md         options, inputs, versions, counts, how to read inclusion probabilities
 README.md             the data card
+croissant.json        all of it for other tools
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from meta_spliceai.basepass.candidates import SCORED_FROM
+from meta_spliceai.build.croissant import croissant
+from meta_spliceai.build.markdown import data_table, document, share, text
 from meta_spliceai.build.sampling import CALLED, EASY, HARD, NEIGHBOURHOOD, SITE
+from meta_spliceai.build.statistics import null_counts, statistics_of
+from meta_spliceai.build.summary import Summary, headline
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.describe import as_json
 from meta_spliceai.schema.tables import DATASET_TIERS, NOT_CANDIDATE
 from meta_spliceai.store.atomic import write_bytes, write_json, write_text
+from meta_spliceai.store.folder import FileEntry, describe_file
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
+
+GENE_MANIFEST, STATISTICS, CROISSANT = "gene_manifest.csv", "statistics.json", "croissant.json"
 
 _GENES_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Everything the documents tell.
+def write_documents(
+    folder: Path, summary: Summary, batches: Sequence[FileEntry], *, gene_manifest: bool = True
+) -> tuple[FileEntry, ...]:
+    """Write all documents but the long ones.
 
     Parameters
     ----------
-    build
-        Genome build of the reference.
-    base_model, base_pass
-        What the base model says about itself, and the parameters of its pass.
-    inputs, parameters, software
-        As in the folder's manifest.
-    table
-        The dataset's columns.
-    genes, ledger
-        `GENE_MANIFEST_TABLE` and `LEDGER_TABLE`.
-    counts
-        Rows by value, by column: splice_type, pred_type, sampling_tier, inclusion_probability (as text).
-    notes
-        What a user should know about the choice of genes.
-    probe
-        Result of the boundary probe.
+    folder, summary
+        Where they go, and what they tell.
+    batches
+        The files of `master/`.
+    gene_manifest
+        Whether gene_manifest.csv is among them.
+
+    Returns
+    -------
+    tuple
+        The files written.
     """
-
-    build: str
-    base_model: Mapping[str, Any]
-    base_pass: Mapping[str, Any]
-    inputs: Mapping[str, str]
-    parameters: Mapping[str, Any]
-    software: Mapping[str, str]
-    table: Table
-    genes: pl.DataFrame
-    ledger: pl.DataFrame
-    counts: Mapping[str, Mapping[str, int]]
-    notes: Sequence[str]
-    probe: Mapping[str, Any]
-
-    @property
-    def rows(self) -> int:
-        """Rows of the dataset."""
-        return int(self.genes["rows"].sum())
-
-    @property
-    def bases(self) -> int:
-        """Bases of all gene bodies, each gene counted for itself."""
-        return int(self.genes["gene_length"].sum())
-
-    @property
-    def weighted_rows(self) -> int:
-        """Sum of 1 / inclusion_probability over the rows, rounded: an estimate of `bases`."""
-        return round(sum(n / float(p) for p, n in self.counts["inclusion_probability"].items()))
-
-    @property
-    def sampling(self) -> dict[str, dict[str, int]]:
-        """Rows seen, kept and dropped by tier, over all genes."""
-        totals = self.ledger.group_by("sampling_tier").agg(pl.col("rows_seen", "rows_kept", "rows_dropped").sum())
-        return {str(row.pop("sampling_tier")): row for row in totals.sort("sampling_tier").to_dicts()}
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the folder's manifest says about the dataset as a whole."""
-        labels = {column: dict(self.counts[column]) for column in ("splice_type", "pred_type")}
-        base_pass = dict(self.base_pass)
-        made_from = {"build": self.build, "base_model": dict(self.base_model), "base_pass": base_pass}
-        return {"rows": self.rows, "genes": self.genes.height, "sampling": self.sampling, **labels, **made_from}
-
-
-def write_documents(folder: Path, summary: Summary) -> dict[str, int | None]:
-    """Write all documents; returns their names, with the number of rows for tables."""
-    write_bytes(folder / "gene_manifest.csv", summary.genes.write_csv().encode())
+    statistics = statistics_of(summary, null_counts((folder / file.name for file in batches), summary.table))
+    rows: dict[str, int | None] = {}
+    if gene_manifest:
+        write_bytes(folder / GENE_MANIFEST, summary.genes.write_csv().encode())
+        rows[GENE_MANIFEST] = summary.genes.height
     write_bytes(folder / "sampling_ledger.csv", summary.ledger.write_csv().encode())
     write_json(folder / "schema.json", as_json(summary.table))
-    write_text(folder / "BUILD_INFO.md", build_info(summary))
+    write_json(folder / STATISTICS, statistics)
+    write_text(folder / "BUILD_INFO.md", build_info(summary, statistics))
     write_text(folder / "README.md", data_card(summary))
-    return {
-        "gene_manifest.csv": summary.genes.height,
-        "sampling_ledger.csv": summary.ledger.height,
-        "schema.json": None,
-        "BUILD_INFO.md": None,
-        "README.md": None,
-    }
-
-
-# ---- Markdown --------------------------------------------------------------------------------------------------------
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *([_text(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2f} %" if whole else "–"
-
-
-def _document(*blocks: str) -> str:
-    return "\n\n".join(block.strip("\n") for block in blocks if block) + "\n"
+    rows |= {"sampling_ledger.csv": summary.ledger.height}
+    others = ("schema.json", STATISTICS, "BUILD_INFO.md", "README.md")
+    files = [describe_file(folder, name, n) for name, n in rows.items()] + [describe_file(folder, n) for n in others]
+    write_json(folder / CROISSANT, croissant(summary, [*batches, *files]))
+    return (*files, describe_file(folder, CROISSANT))
 
 
 # ---- BUILD_INFO.md ---------------------------------------------------------------------------------------------------
 
 
-def build_info(summary: Summary) -> str:
+def build_info(summary: Summary, statistics: Mapping[str, Any]) -> str:
     """How the dataset was made: options, inputs, versions and counts."""
-    return _document(
+    return document(
         "# How this dataset was built",
         "## Options",
-        _table(["option", "value"], _options(summary)),
+        data_table(["option", "value"], options(summary)),
         "\n".join(f"- {note}." for note in summary.notes),
         "## Inputs",
-        _table(["input", "value"], _inputs(summary)),
+        data_table(["input", "value"], _inputs(summary)),
         "## Software",
-        _table(["package", "version"], sorted(summary.software.items())),
+        data_table(["package", "version"], sorted(summary.software.items())),
+        "## Genes",
+        data_table(
+            ["gene type", "genes", "rows", "distinct sites"],
+            ((kind, n["genes"], n["rows"], n["splice_sites"]) for kind, n in statistics["gene_types"].items()),
+        ),
+        f"Median length {_median(statistics, 'gene_length')} nt, median density "
+        f"{_median(statistics, 'splice_density_per_kb')} sites per 1,000 nt; `statistics.json` has the distributions.",
+        _completeness(statistics),
         "## Rows by label and call",
         *(_counts(summary, column) for column in ("splice_type", "pred_type")),
         "## Sampling",
@@ -159,7 +102,7 @@ def build_info(summary: Summary) -> str:
         _ledger_totals(summary),
         "Per gene: `sampling_ledger.csv`.",
         "## Inclusion probabilities",
-        _INCLUSION,
+        INCLUSION,
         _inclusion(summary),
         f"Weighted like this the rows stand for {summary.weighted_rows:,} bases; the gene bodies have {summary.bases:,}.",
         "## Boundary probe",
@@ -167,13 +110,30 @@ def build_info(summary: Summary) -> str:
     )
 
 
-def _options(summary: Summary) -> list[tuple[str, Any]]:
-    options = {f"--{name.replace('_', '-')}": value for name, value in summary.parameters.items() if name != "gene_ids"}
+def _median(statistics: Mapping[str, Any], name: str) -> str:
+    median = statistics["per_gene"][name]["median"]
+    return "–" if median is None else f"{median:,.2f}".removesuffix(".00")
+
+
+def _completeness(statistics: Mapping[str, Any]) -> str:
+    missing = {name: n for name, n in statistics["nulls"].items() if n["rows"]}
+    if not missing:
+        return "No column has a missing value."
+    return (
+        "Missing values: "
+        + ", ".join(f"`{name}` in {100 * n['share']:.1f} % of the rows" for name, n in missing.items())
+        + "."
+    )
+
+
+def options(summary: Summary) -> list[tuple[str, Any]]:
+    """The options of the build with their values, the genes shortened."""
+    given = {f"--{name.replace('_', '-')}": value for name, value in summary.parameters.items() if name != "gene_ids"}
     ids = list(summary.parameters["gene_ids"])
     shown = ", ".join(ids[:_GENES_NAMED]) + (
         f" … ({len(ids):,} in gene_manifest.csv)" if len(ids) > _GENES_NAMED else ""
     )
-    return [*sorted(options.items()), ("genes", shown)]
+    return [*sorted(given.items()), ("genes", shown)]
 
 
 def _inputs(summary: Summary) -> list[tuple[str, Any]]:
@@ -190,8 +150,8 @@ def _inputs(summary: Summary) -> list[tuple[str, Any]]:
 
 
 def _counts(summary: Summary, column: str) -> str:
-    return _table(
-        [column, "rows", "share"], ((v, n, _share(n, summary.rows)) for v, n in summary.counts[column].items())
+    return data_table(
+        [column, "rows", "share"], ((v, n, share(n, summary.rows)) for v, n in summary.counts[column].items())
     )
 
 
@@ -206,7 +166,7 @@ that fits counts.
 - `{NEIGHBOURHOOD}`: a true negative within --window nt of a true site of its gene. Never dropped.
 - `{EASY}`: any other true negative; a share --easy-ratio is kept, chosen by a hash of seed, gene and position."""
 
-_INCLUSION = """\
+INCLUSION = """\
 `inclusion_probability` is the probability with which a row of its kind is in the dataset, over both stages. A sum over
 the rows, each weighted by 1 / inclusion_probability, estimates the same sum over every base of the genes. Counts and
 rates on the bare rows describe the sample, not the genome: negatives are rarer here than in nature."""
@@ -216,7 +176,7 @@ def _ledger_totals(summary: Summary) -> str:
     totals = summary.sampling
     rows = [(tier, *(totals[tier][name] for name in _LEDGER_COUNTS)) for tier in (*DATASET_TIERS, NOT_CANDIDATE)]
     sums = [sum(tier[name] for tier in totals.values()) for name in _LEDGER_COUNTS]
-    return _table(["tier", "seen", "kept", "dropped"], [*rows, ("all", *sums)])
+    return data_table(["tier", "seen", "kept", "dropped"], [*rows, ("all", *sums)])
 
 
 _LEDGER_COUNTS = ("rows_seen", "rows_kept", "rows_dropped")
@@ -224,7 +184,7 @@ _LEDGER_COUNTS = ("rows_seen", "rows_kept", "rows_dropped")
 
 def _inclusion(summary: Summary) -> str:
     by_probability = sorted(((float(p), n) for p, n in summary.counts["inclusion_probability"].items()), reverse=True)
-    return _table(
+    return data_table(
         ["inclusion probability", "rows", "bases they stand for"],
         ((f"{p:.6g}", n, round(n / p)) for p, n in by_probability),
     )
@@ -233,8 +193,8 @@ def _inclusion(summary: Summary) -> str:
 def _probe(probe: Mapping[str, Any]) -> str:
     return (
         f"{probe['features_checked']:,} `de_novo` features of {len(probe['genes'])} genes "
-        f"({_text(probe['genes'])}) were computed again with both annotated ends of the gene moved. "
-        f"Changed: {_text(probe['changed'])}."
+        f"({text(probe['genes'])}) were computed again with both annotated ends of the gene moved. "
+        f"Changed: {text(probe['changed'])}."
     )
 
 
@@ -246,24 +206,22 @@ def data_card(summary: Summary) -> str:
     sites = summary.genes.select(pl.col("donor_sites", "acceptor_sites").sum()).row(0, named=True)
     types = summary.genes["gene_type"].value_counts().sort("count", "gene_type", descending=[True, False])
     model = str(summary.base_model["name"])
-    return _document(
+    return document(
         f"# {summary.rows:,} rows of {summary.genes.height:,} genes: splice sites on {summary.build} as {model} sees them",
-        f"One row is one base of one gene: its label, what the base model {model} says about it and its surroundings, "
-        f"the sequence around it ({_kmers(summary)}), and what is known of its gene. Rows are a sample of the bases of "
-        "each gene; see *Sampling*.",
+        f"{headline(summary)} See *Sampling*.",
         "## Contents",
-        _table(["gene type", "genes"], types.iter_rows()),
+        data_table(["gene type", "genes"], types.iter_rows()),
         _counts(summary, "splice_type"),
         _counts(summary, "pred_type"),
         f"The genes have {sites['donor_sites']:,} annotated donor and {sites['acceptor_sites']:,} acceptor positions; a "
         "base is labelled by the transcripts of every gene on its strand, so overlapping genes share labels.",
         "## Columns",
         f"{len(summary.table.columns):,} columns; `schema.json` describes each.",
-        _table(["role", "origin", "columns", "for example"], _columns(summary.table)),
+        data_table(["role", "origin", "columns", "for example"], _columns(summary.table)),
         "Learn from columns of role `feature` only. Origins `sequence` and `base_score` know nothing of where the "
         "annotation says a gene begins and ends; `gene` and `annotation` do, so a gain from them is another claim.",
         "## Sampling",
-        _INCLUSION,
+        INCLUSION,
         f"`BUILD_INFO.md` counts what was kept and dropped. Rows {summary.rows:,}, standing for "
         f"{summary.weighted_rows:,} of {summary.bases:,} bases.",
         "## Files",
@@ -274,13 +232,8 @@ def data_card(summary: Summary) -> str:
         f"The scores come from {model}, whose weights have their own terms: {summary.base_model['licence']}. The labels "
         "come from the annotation of the reference and are under its terms.",
         f"{model} was trained on {summary.base_model['training_build']}, chromosomes "
-        f"{_text(summary.base_model['training_chromosomes'])}: on genes there its scores are better than on new ones.",
+        f"{text(summary.base_model['training_chromosomes'])}: on genes there its scores are better than on new ones.",
     )
-
-
-def _kmers(summary: Summary) -> str:
-    sizes = summary.parameters["kmer_sizes"]
-    return f"k-mer counts for k = {_text(sizes)}" if sizes else "no k-mer counts"
 
 
 def _columns(table: Table) -> list[tuple[str, str, int, str]]:
@@ -292,8 +245,8 @@ def _columns(table: Table) -> list[tuple[str, str, int, str]]:
 _FILES = """\
 - `master/*.parquet`: the rows, in reference order. Read these.
 - `batch_*_trim.parquet`: the same files under the names of their batches; `batch_*_ledger.csv`: their sampling.
-- `gene_manifest.csv`, `sampling_ledger.csv`, `schema.json`, `BUILD_INFO.md`, `manifest.json` (fingerprints and
-  checksums)."""
+- `gene_manifest.csv`, `sampling_ledger.csv`, `schema.json`, `statistics.json`, `BUILD_INFO.md`, `manifest.json`
+  (fingerprints and checksums); `croissant.json` describes all of it to other tools."""
 
 _READING = """\
 ```python

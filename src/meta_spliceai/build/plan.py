@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,20 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
-from meta_spliceai.build.batch import BatchPlan
+from meta_spliceai.build.batch import BatchPlan, bases_per_row
+from meta_spliceai.build.layout import Shard, batches_of, shard_parameters
+from meta_spliceai.build.memory import MemoryPlan, plan_memory
 from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
 from meta_spliceai.errors import GeneError, InputError, first_few
+from meta_spliceai.features.enricher import Enricher, ReferenceFacts
+from meta_spliceai.features.registry import choose_enrichers, identities_of, load_enrichers
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.tables import dataset_table
+from meta_spliceai.schema.describe import column_as_json
+from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import MANIFEST
 
@@ -45,7 +51,11 @@ class BuildPlan:
     parameters
         Everything that decides the content of the folder, for its manifest.
     batches
-        In reference order.
+        By their numbers.
+    memory
+        Rows held at a time, processes at the same time, and the memory that they need.
+    enrichers
+        Those that are not built in.
     """
 
     reference: Reference
@@ -54,11 +64,27 @@ class BuildPlan:
     table: Table
     parameters: dict[str, Any]
     batches: tuple[BatchPlan, ...]
+    memory: MemoryPlan
+    enrichers: tuple[Enricher, ...] = ()
 
     @property
     def inputs(self) -> dict[str, str]:
         """Content fingerprints of what the dataset is made from."""
-        return {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+        made_from = {"reference": self.reference.fingerprint, "base_pass": self.artifacts.fingerprint}
+        return {**made_from, **identities_of(self.enrichers)}
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> BuildPlan:
+        """The same options for other genes, or for the same genes in other batches."""
+        batches = batches_of(parameters)
+        order = pl.Series([gene_id for batch in batches for gene_id in batch.gene_ids], dtype=pl.String)
+        genes = order.to_frame("gene_id").join(self.reference.genes, on="gene_id", how="left", maintain_order="left")
+        template = self.batches[0]
+        return dataclasses.replace(
+            self,
+            choice=dataclasses.replace(self.choice, genes=genes.select(self.reference.genes.columns)),
+            parameters=dict(parameters),
+            batches=tuple(dataclasses.replace(template, number=b.number, gene_ids=b.gene_ids) for b in batches),
+        )
 
 
 def plan_build(
@@ -73,21 +99,31 @@ def plan_build(
     kmer_sizes: Sequence[int],
     run_workflow: bool | None,
     workflow_options: Mapping[str, Any],
+    workers: int,
+    memory_limit: int | None,
+    enrichers: Sequence[str] | None = None,
+    evidence: Sequence[str] | None = None,
+    shard: Shard | None = None,
 ) -> BuildPlan:
     """Choose the genes, run the base pass over those that have no artifacts, and cut them into batches.
 
     Raises
     ------
     InputError
-        Sizes out of range, or artifacts that belong to another reference.
+        Sizes out of range, unknown enrichers, unusable evidence, artifacts that belong to another reference, a shard
+        that holds no batch, or that the base pass should be run for.
     GeneError
         Unknown genes, none left, or genes without artifacts.
     """
-    sizes = _checked_kmer_sizes(kmer_sizes)
+    if shard is not None:
+        run_workflow = _never_for_a_shard(run_workflow)
+    chosen = choose_enrichers(enrichers, evidence)
+    sizes = _checked_kmer_sizes(kmer_sizes) if "kmer" in chosen.built_in else ()
     for option, value in (("--batch-size", batch_size), ("--batch-rows", batch_rows)):
         if value < 1:
             raise InputError(f"{option} of at least 1", f"{value}", "give a positive number or leave the option out")
     loaded = load_reference(reference)
+    others = load_enrichers(chosen, ReferenceFacts.of(loaded))
     folder = _eval_dir(loaded, eval_dir, workflow_options, run_workflow)
     base_pass = PassOnDemand(loaded, folder, workflow_options, allowed=run_workflow is not False)
     held = None if run_workflow else base_pass.available
@@ -110,32 +146,52 @@ def plan_build(
         "kmer_sizes": list(sizes),
         "further_bases": plain(artifacts.further_bases),
         "position_id_mode": artifacts.position_id_mode,
+        ENRICHERS: list(chosen.names),
+        **(
+            {ENRICHED_COLUMNS: {one.name: [column_as_json(c) for c in one.columns] for one in others}} if others else {}
+        ),
         "hard_prob": rule.hard_prob,
         "window": rule.window,
         "easy_ratio": rule.easy_ratio,
         "seed": rule.seed,
     }
+    table = dataset_table_of(parameters)
+    longest = loaded.genes.filter(pl.col("gene_id").is_in(choice.gene_ids))["gene_length"].max() or 0
+    memory = plan_memory(
+        memory_limit,
+        table=table,
+        kmer_sizes=sizes,
+        batch_rows=batch_rows,
+        workers=min(workers, -(-len(choice.gene_ids) // batch_size)),
+        rows_of_largest_gene=int(str(longest)) // bases_per_row(artifacts),
+    )
     batches = tuple(
         BatchPlan(
-            number=first // batch_size + 1,
-            gene_ids=choice.gene_ids[first : first + batch_size],
+            number=batch.number,
+            gene_ids=batch.gene_ids,
             reference=loaded.path,
             eval_dir=artifacts.path,
             folder=output_dir,
             rule=rule,
             kmer_sizes=sizes,
-            batch_rows=batch_rows,
+            batch_rows=memory.rows,
+            enrichers=chosen,
         )
-        for first in range(0, len(choice.gene_ids), batch_size)
+        for batch in batches_of(parameters)
     )
-    return BuildPlan(
-        loaded,
-        artifacts,
-        choice,
-        dataset_table(sizes, artifacts.further_bases, artifacts.position_id_mode),
-        parameters,
-        batches,
-    )
+    plan = BuildPlan(loaded, artifacts, choice, table, parameters, batches, memory, others)
+    return plan if shard is None else plan.with_parameters(shard_parameters(parameters, shard))
+
+
+def _never_for_a_shard(run_workflow: bool | None) -> bool:
+    """Shards are built at the same time, and each would run the same base pass."""
+    if run_workflow:
+        raise InputError(
+            expected="a shard to be built from artifacts that are there",
+            found="--run-workflow",
+            action="run `meta-spliceai basepass run` over the genes first, once, then build the shards",
+        )
+    return False
 
 
 def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:

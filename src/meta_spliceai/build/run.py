@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from meta_spliceai.build import master
-from meta_spliceai.build.batch import BatchPlan, make_batch
+from meta_spliceai.build.assembly import assemble
+from meta_spliceai.build.batch import make_batch
+from meta_spliceai.build.extend import check_extension, extended_plan
 from meta_spliceai.build.finish import finish
+from meta_spliceai.build.layout import Shard, batch_identities
+from meta_spliceai.build.memory import parsed_size
 from meta_spliceai.build.missing import parsed_workflow_options
 from meta_spliceai.build.plan import BuildPlan, plan_build
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneRequest, Policy
 from meta_spliceai.errors import InputError
 from meta_spliceai.reference.genes import separated
-from meta_spliceai.store.fingerprint import fingerprint
-from meta_spliceai.store.folder import Folder, PartEntry, file_is_whole
-from meta_spliceai.workers.pool import run_parts
-from meta_spliceai.workers.progress import track
+from meta_spliceai.store.folder import Folder, read_manifest
 
 KIND = "dataset"
 FORMAT_VERSION = 1
@@ -67,13 +70,18 @@ def build(
     batch_size: int = 1_000,
     batch_rows: int = 500_000,
     kmer_sizes: Sequence[int] = (6,),
+    enrichers: Sequence[str] | None = None,
+    evidence: Sequence[str] | None = None,
     hard_prob: float = 0.15,
     window: int = 75,
     easy_ratio: float = 0.5,
     seed: int = 42,
     workers: int = 1,
+    memory_limit: str | None = None,
     run_workflow: bool | None = None,
     workflow_kwargs: str | None = None,
+    extend: bool = False,
+    shard: str | None = None,
     verify: bool = False,
     overwrite: bool = False,
 ) -> BuildResult:
@@ -112,6 +120,12 @@ def build(
         Rows held in memory at a time.
     kmer_sizes
         Sizes of the k-mers to count around each row, 1 to 8; 6 gives 4,096 columns, 3 gives 64.
+    enrichers
+        What adds the features, as `enrichers list` shows them; default: all built-in ones, and those that evidence is
+        given for. Keys, labels, sampling and the scores of the row's own base are there in any case.
+    evidence
+        Files of enrichers that read some, as NAME=FILE, such as `junctions=SJ.out.tab`; several for one name where it
+        reads several. Training and prediction ask for the same files again.
     hard_prob
         True negatives with a score above this are all kept.
     window
@@ -122,6 +136,9 @@ def build(
         Seed of that choice and of the random policy.
     workers
         Processes that make batches at the same time.
+    memory_limit
+        Memory that all processes together may need, such as 2G or 800M: fewer rows are held at a time, then fewer
+        batches are made at the same time. The result is the same.
     run_workflow
         Whether the base pass may be run over genes that have no artifacts before anything is built. By default it is,
         over just those; told to, the policy `all` means all genes of the reference; told not to, the build stops and
@@ -129,6 +146,12 @@ def build(
     workflow_kwargs
         Options of that base pass, as a JSON object such as '{"threads": 1}'; where artifacts exist, those that they were
         made with are repeated.
+    extend
+        Add the chosen genes to the dataset that the folder holds; those that it has already stay as they are, file by
+        file. All other options must be those that it was built with.
+    shard
+        Build only a share of the batches, as NUMBER/HOW_MANY, such as 1/8 to 8/8 in eight jobs with a folder each;
+        `dataset merge` joins them. All genes must have artifacts before.
     verify
         Compare the checksums of finished batches, not only their sizes and footers; damaged ones are made again.
     overwrite
@@ -137,15 +160,20 @@ def build(
     Raises
     ------
     InputError, GeneError
-        Before anything is written: options out of range, artifacts of another reference, unknown genes, genes without
-        artifacts.
+        Before anything is written: options out of range, artifacts of another reference, unknown enrichers, evidence of
+        another genome, unknown genes, genes without artifacts.
     PlanMismatchError
         The folder was built with other parameters or inputs.
     BusyError
         Another process is building there.
     LeakageError
         A feature changes when the annotated ends of a gene move.
+    StoreError
+        There is no dataset to extend, or it has patches.
     """
+    if extend:
+        check_extension(overwrite=overwrite, shard=shard)
+        read_manifest(output_dir, KIND, FORMAT_VERSION)  # before a base pass is run for it
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
     plan = plan_build(
@@ -168,66 +196,64 @@ def build(
         kmer_sizes=kmer_sizes,
         run_workflow=run_workflow,
         workflow_options=parsed_workflow_options(workflow_kwargs),
+        enrichers=separated(enrichers),
+        evidence=evidence,
+        workers=workers,
+        memory_limit=None if memory_limit is None else parsed_size(memory_limit),
+        shard=None if shard is None else Shard.parsed(shard),
     )
     for note in plan.choice.notes:
         log.warning("%s", note)
-    return _carry_out(plan, output_dir, workers=workers, verify=verify, overwrite=overwrite)
+    return _carry_out(plan, output_dir, verify=verify, overwrite=overwrite, extend=extend)
 
 
-def _carry_out(plan: BuildPlan, output_dir: Path, *, workers: int, verify: bool, overwrite: bool) -> BuildResult:
-    with Folder.opened(
-        output_dir,
-        kind=KIND,
-        format_version=FORMAT_VERSION,
-        parameters=plan.parameters,
-        inputs=plan.inputs,
-        overwrite=overwrite,
-    ) as folder:
-        identities = _identities(plan)
-        made = _make_batches(folder, plan.batches, identities, workers=workers, verify=verify)
-        finish(folder, plan, identities)
+def _carry_out(
+    plan: BuildPlan, output_dir: Path, *, verify: bool = False, overwrite: bool = False, extend: bool = False
+) -> BuildResult:
+    with _opened(plan, output_dir, overwrite=overwrite, extend=extend) as (folder, wanted):
+        identities = batch_identities(wanted.parameters, wanted.inputs)
+        made = assemble(
+            folder,
+            wanted.batches,
+            identities,
+            make_batch,
+            title="building",
+            workers=wanted.memory.workers,
+            verify=verify,
+        )
+        finish(folder, wanted, identities)
         rows = int(folder.manifest.facts["rows"])
-        folder.log("build", batches=len(plan.batches), batches_made=made, rows=rows, workers=workers)
+        folder.log("build", batches=len(identities), batches_made=made, rows=rows, workers=wanted.memory.workers)
     return BuildResult(
         path=output_dir,
         master=output_dir / master.MASTER,
         rows=rows,
-        genes=len(plan.choice.gene_ids),
-        batches=len(plan.batches),
+        genes=len(wanted.choice.gene_ids),
+        batches=len(wanted.batches),
         batches_made=made,
-        notes=plan.choice.notes,
+        notes=wanted.choice.notes,
     )
 
 
-def _identities(plan: BuildPlan) -> dict[str, str]:
-    """What the content of each batch depends on: not where it lies, nor how many rows are held at a time."""
-    shared = [KIND, plan.table.version, plan.table.names, plan.inputs]
-    return {batch.name: fingerprint([*shared, batch.number, batch.gene_ids, batch.rule]) for batch in plan.batches}
-
-
-def _make_batches(
-    folder: Folder, batches: Sequence[BatchPlan], identities: Mapping[str, str], *, workers: int, verify: bool
-) -> int:
-    """Make the batches that are missing, damaged or outdated; returns how many were made."""
-    master.remove_strays(folder.path, list(identities))
-    for batch in batches:
-        _repair_link(folder, batch.name, identities[batch.name])
-    todo = [batch for batch in batches if not folder.is_done(batch.name, identities[batch.name], verify=verify)]
-    log.info("%d of %d batches to make", len(todo), len(batches))
-    with track("building", sum(len(batch.gene_ids) for batch in todo), "genes") as progress:
-        for batch, finished in run_parts(make_batch, todo, workers=workers):
-            folder.record(batch.name, PartEntry(identities[batch.name], finished.files, finished.facts))
-            progress.advance(len(batch.gene_ids))
-    return len(todo)
-
-
-def _repair_link(folder: Folder, name: str, identity: str) -> None:
-    """Put a finished batch back into the master folder where its file there is missing or another one."""
-    entry = folder.manifest.parts.get(name)
-    if entry is None or entry.fingerprint != identity:
+@contextmanager
+def _opened(plan: BuildPlan, output_dir: Path, *, overwrite: bool, extend: bool) -> Iterator[tuple[Folder, BuildPlan]]:
+    """The locked folder, and the plan for all that it shall hold; an extension is written down before it is begun."""
+    if not extend:
+        with Folder.opened(
+            output_dir,
+            kind=KIND,
+            format_version=FORMAT_VERSION,
+            parameters=plan.parameters,
+            inputs=plan.inputs,
+            overwrite=overwrite,
+        ) as folder:
+            yield folder, plan
         return
-    trimmed = next((file for file in entry.files if file.name == master.trim_file(name)), None)
-    if trimmed is None or not file_is_whole(folder.path, trimmed) or master.is_linked(folder.path, name, trimmed):
-        return
-    log.warning("%s was missing or stale and is linked again", master.master_file(name))
-    master.link(folder.path, name)
+    with Folder.existing(output_dir, kind=KIND, format_version=FORMAT_VERSION) as folder:
+        held = folder.manifest
+        wanted = extended_plan(plan, held)
+        before, after = len(held.parameters["gene_ids"]), len(wanted.choice.gene_ids)
+        log.info("%s genes are there, %s are added", f"{before:,}", f"{after - before:,}")
+        if after > before:
+            folder.amend(dataclasses.replace(held, parameters=wanted.parameters, complete=False))
+        yield folder, wanted

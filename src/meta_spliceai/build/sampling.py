@@ -21,11 +21,17 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.errors import InputError
-from meta_spliceai.genome.draws import draws
+from meta_spliceai.genome.draws import draws_of_genes
 from meta_spliceai.genome.labels import NEITHER, BoolArray
 from meta_spliceai.schema.tables import DATASET_TIERS, LEDGER_TABLE, NOT_CANDIDATE
 
 SITE, CALLED, HARD, NEIGHBOURHOOD, EASY = "site", "called", "hard", "neighbourhood", "easy"
+
+TRIMMED_BY = (
+    "gene_id", "position", "splice_type", "pred_type", "donor_score", "acceptor_score", "sampling_tier",
+    "inclusion_probability",
+)  # fmt: skip
+"""Columns that decide which rows are kept."""
 
 _FARTHER_THAN_ANY_CONTIG = 1 << 40
 
@@ -83,8 +89,7 @@ def trim(candidates: pl.DataFrame, genes: pl.DataFrame, rule: TrimRule) -> Trimm
     Parameters
     ----------
     candidates
-        All candidate rows of each gene: gene_id, position, splice_type, pred_type, donor_score, acceptor_score,
-        sampling_tier, inclusion_probability, and any other columns.
+        All candidate rows of each gene: the columns `TRIMMED_BY`, and any others.
     genes
         gene_id and gene_length of these genes, in the order of the ledger; a gene may have no candidates.
     rule
@@ -131,11 +136,8 @@ def near_own_site(candidates: pl.DataFrame, is_site: BoolArray, window: int) -> 
 
 def easy_draws(candidates: pl.DataFrame, seed: int) -> npt.NDArray[np.float64]:
     """The draw of each row as an easy negative, in [0, 1), shape (n,); it is kept when the draw is below the ratio."""
-    out = np.empty(candidates.height)
-    rows = candidates.select("gene_id", "position").with_row_index("row")
-    for (gene_id,), frame in rows.group_by("gene_id"):
-        out[frame["row"].to_numpy()] = draws(seed, "easy", str(gene_id), frame["position"].to_numpy())
-    return out
+    genes = candidates["gene_id"].rle().struct.unnest()
+    return draws_of_genes(seed, "easy", genes["value"].to_list(), genes["len"].to_list(), candidates["position"])
 
 
 def _ledger(tiered: pl.DataFrame, kept: BoolArray, genes: pl.DataFrame) -> pl.DataFrame:

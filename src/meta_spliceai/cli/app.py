@@ -45,6 +45,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("basepass export", "basepass_export"),
     ("artifacts validate", "artifacts_validate"),
     ("artifacts clean", "artifacts_clean"),
+    ("enrichers list", "enrichers_list"),
     ("genes list", "genes_list"),
     ("genes select", "genes_select"),
     ("build", "build"),
@@ -67,6 +68,7 @@ _GROUP_HELP = {
     "basepass": "Run a base model over genes.",
     "artifacts": "Find and remove damaged files of a base pass.",
     "dataset": "Look at datasets, compare them, mend them and add to them.",
+    "enrichers": "See what can be known of a base besides its scores.",
     "genes": "Make lists of genes to build datasets from.",
 }
 

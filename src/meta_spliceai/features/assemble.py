@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.features.base_scores import base_score_features
+from meta_spliceai.features.enricher import Bases, Enricher, enriched, sees_genes
 from meta_spliceai.features.further import further_bases_features, mean_logits
 from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features
 from meta_spliceai.features.sequence import sequence_features
@@ -64,9 +65,13 @@ class GeneView:
     acceptor_rank: Floats
 
 
-def needs_gene(names: Sequence[str]) -> bool:
+def needs_gene(names: Sequence[str], enrichers: Sequence[Enricher] = ()) -> bool:
     """Whether any of the features says something about the annotated gene, so that a `GeneView` is needed."""
-    return not (_GENE | _ANNOTATION).isdisjoint(names)
+    return not _about_genes(enrichers).isdisjoint(names)
+
+
+def _about_genes(enrichers: Sequence[Enricher]) -> frozenset[str]:
+    return (_GENE | _ANNOTATION).union(*(_names(one.columns) for one in enrichers if sees_genes(one)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,13 @@ class FeatureRequest:
     kmer_sizes: tuple[int, ...]
     gene: bool
     annotation: bool
+    enrichers: tuple[Enricher, ...]
 
 
-def request_of(names: Sequence[str], further: Sequence[FurtherBase] = ()) -> FeatureRequest:
-    """What has to be computed for the named features, where these further base models are at hand.
+def request_of(
+    names: Sequence[str], further: Sequence[FurtherBase] = (), enrichers: Sequence[Enricher] = ()
+) -> FeatureRequest:
+    """What has to be computed for the named features, where these further base models and enrichers are at hand.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def request_of(names: Sequence[str], further: Sequence[FurtherBase] = ()) -> Fea
     """
     of_base = {base: _names(further_features(base)) for base in further}
     joint = _names(mean_logit_features(further))
-    known = _FIXED.union(joint, *of_base.values())
+    known = _FIXED.union(joint, *of_base.values(), *(_names(one.columns) for one in enrichers))
     kmers = {
         name: len(match[2]) for name in names if (match := _KMER.fullmatch(name)) and int(match[1]) == len(match[2])
     }
@@ -115,6 +123,7 @@ def request_of(names: Sequence[str], further: Sequence[FurtherBase] = ()) -> Fea
         kmer_sizes=sizes,
         gene=not _GENE.isdisjoint(names),
         annotation=not _ANNOTATION.isdisjoint(names),
+        enrichers=tuple(one for one in enrichers if not _names(one.columns).isdisjoint(names)),
     )
 
 
@@ -124,7 +133,11 @@ def bases_of(stretch: Stretch) -> tuple[FurtherBase, ...]:
 
 
 def compute_features(
-    names: Sequence[str], stretch: Stretch, index: npt.ArrayLike, view: GeneView | None = None
+    names: Sequence[str],
+    stretch: Stretch,
+    index: npt.ArrayLike,
+    view: GeneView | None = None,
+    enrichers: Sequence[Enricher] = (),
 ) -> Floats:
     """The named features of bases of a stretch; only the groups that the names belong to are computed.
 
@@ -138,21 +151,25 @@ def compute_features(
         0-based indices into the stretch, shape (n,), in any order.
     view
         The same bases, in the same order, as seen from one gene; needed for features of origin gene and annotation.
+    enrichers
+        Those that add the named columns that are not built in; the stretch must then say where it lies.
 
     Returns
     -------
     ndarray
-        float32 of shape (n, len(names)), in the order of `names`, column by column in memory.
+        float32 of shape (n, len(names)), in the order of `names`, column by column in memory; NaN where a nullable
+        column says nothing.
 
     Raises
     ------
     ModelError
         Unknown names, or features about the gene without a view.
     """
-    request = request_of(names, bases_of(stretch))
-    if view is None and needs_gene(request.names):
+    request = request_of(names, bases_of(stretch), enrichers)
+    if view is None and needs_gene(request.names, enrichers):
+        about = _about_genes(enrichers)
         raise ModelError(
-            expected=f"the gene of the bases, for {first_few([name for name in names if name in _GENE | _ANNOTATION])}",
+            expected=f"the gene of the bases, for {first_few([name for name in names if name in about])}",
             found="bases without a gene",
             action="name the gene, or use a model trained with the profile de_novo or base_only",
         )
@@ -182,4 +199,14 @@ def _columns(
         columns |= gene_features(view.gene, view.position[some], view.donor_rank[some], view.acceptor_rank[some])
     if view is not None and request.annotation:
         columns |= annotation_features(view.gene, index.size)
+    for enricher in request.enrichers:
+        columns |= enriched(enricher, _bases(stretch, index, view if sees_genes(enricher) else None))
     return columns
+
+
+def _bases(stretch: Stretch, index: Indices, view: GeneView | None) -> Bases:
+    if stretch.place is None:
+        raise ValueError("enrichers look things up by position, and the stretch does not say where it lies")
+    gene = None if view is None else view.gene
+    place = stretch.place
+    return Bases(place.chrom, place.strand, place.positions(index), stretch.codes, index, gene)

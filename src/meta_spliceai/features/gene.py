@@ -29,19 +29,22 @@ class GeneFacts:
         Other genes whose body overlaps this one.
     annotation
         Values of `ANNOTATION_FEATURES` by name.
+    gene_id
+        Its identifier.
     """
 
     body: Interval
     gene_type: str
     num_overlaps: int
     annotation: Mapping[str, float]
+    gene_id: str
 
     @classmethod
     def of_row(cls, gene: Mapping[str, Any]) -> Self:
         """From a row of `GENE_TABLE`, whose start and end are 1-based and included."""
         body = gene_body(gene)
         annotation = {column.name: gene[column.name] for column in ANNOTATION_FEATURES}
-        return cls(body, gene["gene_type"], gene["num_overlaps"], annotation)
+        return cls(body, gene["gene_type"], gene["num_overlaps"], annotation, gene["gene_id"])
 
 
 def score_ranks(values: Floats) -> Floats:

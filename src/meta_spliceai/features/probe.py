@@ -35,7 +35,8 @@ def changed_by_moving_the_ends(
 ) -> list[str]:
     """Names of the features that differ at an unchanged base after both ends of a gene moved by 0 to 5,000 bases.
 
-    Both ends are moved outwards once and inwards once; an inward move takes at most a third of the gene from each end.
+    A feature that differs where some of the other bases are not asked for is named too: what it depends on is no property
+    of its base. Both ends are moved outwards once and inwards once; an inward move takes at most a third of the gene from each end.
 
     Parameters
     ----------
@@ -66,9 +67,16 @@ def changed_by_moving_the_ends(
         positions = _unchanged_positions(body, moved, rng)
         before = compute(names, original, stretch_index(body, positions, REACH))
         after = compute(names, stretch_of(moved), stretch_index(moved, positions, REACH))
-        same = ((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0)
+        some = compute(names, original, stretch_index(body, positions[1::2], REACH))
+        same = _alike(before, after) & _alike(before[1::2], some)
         changed |= {name for name, unchanged in zip(names, same.tolist(), strict=True) if not unchanged}
     return [name for name in names if name in changed]
+
+
+def _alike(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Whether the columns of two matrices are the same, NaN where NaN is."""
+    same: npt.NDArray[np.bool_] = ((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=0)
+    return same
 
 
 def _outwards(body: Interval, left: int, right: int, contig_length: int) -> Interval:

@@ -55,6 +55,27 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stretch lies on the genome.
+
+    Parameters
+    ----------
+    chrom, strand
+        Its contig and strand.
+    first
+        0-based coordinate of its first base in the direction of transcription; it may lie beyond the contig.
+    """
+
+    chrom: str
+    strand: Strand
+    first: int
+
+    def positions(self, index: Indices) -> Indices:
+        """1-based positions of the bases at 0-based indices into the stretch, shape kept."""
+        return self.first + 1 + (index if self.strand == "+" else -index)
+
+
+@dataclass(frozen=True, slots=True)
 class Stretch:
     """Consecutive bases of one strand, in the direction of transcription.
 
@@ -68,6 +89,8 @@ class Stretch:
         Disagreement within the ensemble, float32, shape (L,); 0 beyond the contig.
     further
         Scores of further base models, by name.
+    place
+        Where it lies, for enrichers that look things up by position; None where it lies nowhere.
     """
 
     codes: Codes
@@ -75,6 +98,7 @@ class Stretch:
     acceptor: Floats
     spread: Floats
     further: Mapping[str, Track] = field(default_factory=dict)
+    place: Place | None = None
 
     def __post_init__(self) -> None:
         shapes = {"donor": self.donor.shape, "acceptor": self.acceptor.shape, "spread": self.spread.shape}
@@ -91,7 +115,11 @@ class Stretch:
         """The bases `[start, end)` of the stretch, 0-based half-open; nothing is copied."""
         some = slice(start, end)
         further = {name: track.map(lambda values: values[some]) for name, track in self.further.items()}
-        return type(self)(self.codes[some], self.donor[some], self.acceptor[some], self.spread[some], further)
+        scores = (self.donor[some], self.acceptor[some], self.spread[some])
+        place = self.place
+        if place is not None:
+            place = dataclasses.replace(place, first=place.first + (start if place.strand == "+" else -start))
+        return type(self)(self.codes[some], *scores, further, place)
 
     def seen_by(self, name: str) -> Self:
         """The same bases with the scores of a further base model in the place of the first one's."""
@@ -107,13 +135,14 @@ class Stretch:
         acceptor: Floats,
         spread: Floats,
         further: Mapping[str, Track] | None = None,
+        place: Place | None = None,
     ) -> Self:
         """Make a stretch from plus-strand codes and from scores in ascending genomic order."""
         tracks = further or {}
         if strand == "+":
-            return cls(codes, donor, acceptor, spread, tracks)
+            return cls(codes, donor, acceptor, spread, tracks, place)
         turned = {name: track.map(lambda values: values[::-1]) for name, track in tracks.items()}
-        return cls(reverse_complement(codes), donor[::-1], acceptor[::-1], spread[::-1], turned)
+        return cls(reverse_complement(codes), donor[::-1], acceptor[::-1], spread[::-1], turned, place)
 
 
 def stretch_index(interval: Interval, positions: npt.ArrayLike, flank: int) -> Indices:

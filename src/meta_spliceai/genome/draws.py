@@ -8,6 +8,7 @@ the usual batteries of tests and is three lines of integer arithmetic.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +35,16 @@ def draws(seed: int, purpose: str, gene_id: str, positions: npt.ArrayLike) -> np
     gene_id, positions
         The row; positions are 1-based.
     """
-    start = np.uint64(seeded_word(seed, purpose, gene_id))
-    word = mixed(np.asarray(positions, dtype=np.uint64) * GOLDEN + start)
+    at = np.asarray(positions, dtype=np.uint64)
+    return draws_of_genes(seed, purpose, [gene_id], [at.size], at)
+
+
+def draws_of_genes(
+    seed: int, purpose: str, gene_ids: Sequence[str], lengths: Sequence[int], positions: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """As `draws`, for the rows of several genes one after the other: `lengths` says how many each has."""
+    starts = np.array([seeded_word(seed, purpose, gene_id) for gene_id in gene_ids], dtype=np.uint64)
+    word = mixed(np.asarray(positions, dtype=np.uint64) * GOLDEN + np.repeat(starts, lengths))
     return (word >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

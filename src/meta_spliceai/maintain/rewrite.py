@@ -17,11 +17,12 @@ from typing import Any
 
 import polars as pl
 
-from meta_spliceai.build import documents, master
+from meta_spliceai.build import master
 from meta_spliceai.build.batch import COUNTED
-from meta_spliceai.build.finish import DOCUMENTS
+from meta_spliceai.build.finish import complete, counts_of
 from meta_spliceai.build.patches import ADDED_COLUMNS, MERGED_UNITS
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
+from meta_spliceai.build.summary import Summary
 from meta_spliceai.errors import InputError, StoreError
 from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.schema.column import Table
@@ -185,7 +186,8 @@ def write_rewrite(plan: Rewrite, target: Path, part_frames: PartFrames) -> Path:
                 home = genes.filter(pl.col("file_name") == path.name)["gene_id"]
                 own = ledger.filter(pl.col("gene_id").is_in(home.to_list()))
                 folder.record(name, _write_part(folder, plan, name, identities[name], part_frames(path), own))
-        _finish(folder, plan, identities, genes, ledger)
+        notes = tuple(str(step["note"]) for step in folder.manifest.parameters[MAINTENANCE])
+        complete(folder, identities, notes, lambda: _summary(folder, plan, genes, ledger, list(identities)))
     return target
 
 
@@ -208,30 +210,9 @@ def _write_part(
     return PartEntry(identity, files, {"rows": writer.rows, **{column: dict(n) for column, n in counts.items()}})
 
 
-def _finish(
-    folder: Folder, plan: Rewrite, identities: Mapping[str, str], genes: pl.DataFrame, ledger: pl.DataFrame
-) -> None:
-    contents = {name: [file.sha256 for file in folder.manifest.parts[name].files] for name in identities}
-    identity = fingerprint([documents.LAYOUT_VERSION, contents, folder.manifest.parameters])
-    if not folder.is_done(DOCUMENTS, identity):
-        summary = _summary(folder, plan, genes, ledger, list(identities))
-        names = documents.write_documents(folder.path, summary)
-        files = tuple(describe_file(folder.path, name, rows) for name, rows in names.items())
-        probe = plan.source.manifest.facts.get("boundary_probe", {})
-        folder.record(DOCUMENTS, PartEntry(identity, files, {"boundary_probe": probe, **summary.facts}))
-    if not folder.manifest.complete:
-        folder.finalise({**identities, DOCUMENTS: identity}, folder.manifest.parts[DOCUMENTS].facts)
-
-
-def _summary(
-    folder: Folder, plan: Rewrite, genes: pl.DataFrame, ledger: pl.DataFrame, parts: list[str]
-) -> documents.Summary:
-    counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
-    for name in parts:
-        for column, counter in counts.items():
-            counter.update(folder.manifest.parts[name].facts[column])
+def _summary(folder: Folder, plan: Rewrite, genes: pl.DataFrame, ledger: pl.DataFrame, parts: list[str]) -> Summary:
     facts, parameters = plan.source.manifest.facts, folder.manifest.parameters
-    return documents.Summary(
+    return Summary(
         build=str(facts.get("build", "an unknown build")),
         base_model=facts.get("base_model", _UNKNOWN_MODEL),
         base_pass=facts.get("base_pass", _UNKNOWN_PASS),
@@ -241,7 +222,7 @@ def _summary(
         table=plan.table,
         genes=genes,
         ledger=ledger,
-        counts={column: dict(sorted(counter.items())) for column, counter in counts.items()},
+        counts=counts_of(folder, parts),
         notes=tuple(str(step["note"]) for step in parameters[MAINTENANCE]),
         probe=facts.get("boundary_probe", {"features_checked": 0, "genes": [], "changed": []}),
     )

@@ -9,8 +9,9 @@ genes.tsv             the genes, and whether the model was trained on them
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError
+from meta_spliceai.features.registry import identities_of
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.genes import choose_genes
 from meta_spliceai.reference.load import Reference
@@ -109,6 +111,7 @@ def predict(
     model: Path,
     reference: Path | None = None,
     eval_dir: Path | None = None,
+    evidence: Sequence[str] = (),
     genes: Sequence[str] | None = None,
     gene_ids_file: Path | None = None,
     gene_col: str = "gene_id",
@@ -129,6 +132,8 @@ def predict(
         A prepared reference; default: the one that `reference audit` finds.
     eval_dir
         A base pass over the genes with the model's own base model; default: the only one in the reference folder.
+    evidence
+        Files of evidence that the model needs, as NAME=FILE; a message says where they are not those it learnt from.
     genes
         Names or ids; all genes that have artifacts by default.
     gene_ids_file
@@ -146,6 +151,8 @@ def predict(
     ------
     ModelError
         The model cannot be loaded, or corrects another base model.
+    InputError
+        Evidence that the model needs is missing or cannot be used.
     GeneError
         Unknown genes, or genes without artifacts.
     PlanMismatchError
@@ -158,18 +165,21 @@ def predict(
     artifacts = artifacts_of(loaded, eval_dir)
     loaded_model.check_base_models(artifacts)
     chosen = _chosen(loaded, artifacts, genes, gene_ids_file, gene_col)
+    enrichers = loaded_model.load_enrichers(evidence, loaded)
     parameters = {"gene_ids": chosen["gene_id"].to_list(), "threshold": threshold, "profile": loaded_model.profile}
     inputs = {
         "model": _model_digest(model),
         "reference": loaded.fingerprint,
         "base_pass": artifacts.fingerprint,
+        **identities_of(enrichers),
     }
     with Folder.opened(
         out, kind=KIND, format_version=FORMAT_VERSION, parameters=parameters, inputs=inputs, overwrite=overwrite
     ) as folder:
         identity = fingerprint([parameters, inputs])
         if not folder.is_done("predictions", identity):
-            files, facts = _write(out, loaded_model, chosen, artifacts, loaded, threshold)
+            score = partial(loaded_model.predict, chosen, artifacts, enrichers=enrichers)
+            files, facts = _write(out, score, set(loaded_model.training_genes), chosen, loaded, threshold)
             entries = tuple(describe_file(out, name, rows) for name, rows in files.items())
             folder.record("predictions", PartEntry(identity, entries, facts))
         facts = dict(folder.manifest.parts["predictions"].facts)
@@ -199,10 +209,17 @@ def _model_digest(model: Path) -> str:
 
 
 def _write(
-    out: Path, model: MetaModel, genes: pl.DataFrame, artifacts: Artifacts, reference: Reference, threshold: float
+    out: Path,
+    score: Callable[..., Iterator[ScoredBases]],
+    trained: set[str],
+    genes: pl.DataFrame,
+    reference: Reference,
+    threshold: float,
 ) -> tuple[dict[str, int | None], dict[str, int]]:
-    """Write all files; returns their rows by name, and the counts of `PredictResult`."""
-    trained = set(model.training_genes)
+    """Write all files; returns their rows by name, and the counts of `PredictResult`.
+
+    `score` scores every base of the genes, given the genome.
+    """
     table = genes.with_columns(seen_in_training=pl.col("gene_id").is_in(list(trained)))
     write_tsv(PREDICTED_GENE_TABLE.conform(table), out / GENES_FILE)
     called: list[pl.DataFrame] = []
@@ -211,7 +228,7 @@ def _write(
         TableWriter(out / TABLE_FILE, META_PREDICTION_TABLE) as writer,
         track("predicting", merged_length(genes), "bases") as progress,
     ):
-        for scored in model.predict(genes, artifacts, genome):
+        for scored in score(genome=genome):
             frame = _frame(scored, trained)
             writer.append(frame)
             called.append(_called(frame, scored, threshold))

@@ -10,7 +10,8 @@ import polars as pl
 from meta_spliceai.schema.column import Column, Table
 
 
-def _dtype(column: Column) -> str:
+def dtype_name(column: Column) -> str:
+    """Name of the column's polars data type."""
     return str(column.dtype() if isinstance(column.dtype, type) else column.dtype)
 
 
@@ -18,7 +19,7 @@ def column_as_json(column: Column) -> dict[str, Any]:
     """Everything a column declares, as plain values."""
     return {
         "name": column.name,
-        "dtype": _dtype(column),
+        "dtype": dtype_name(column),
         "role": column.role,
         "origin": column.origin,
         "meaning": column.meaning,
@@ -56,7 +57,7 @@ def as_markdown(table: Table) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{column.name}` | {_dtype(column)} | {column.role} | {column.origin} | {column.unit} | "
+        f"| `{column.name}` | {dtype_name(column)} | {column.role} | {column.origin} | {column.unit} | "
         f"{'yes' if column.nullable else ''} | {column.meaning} |"
         for column in table
     ]

@@ -11,6 +11,7 @@ scored flank, so moving the annotated ends of a gene changes none of them.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -371,6 +372,11 @@ def kmer_names(k: int) -> list[str]:
     for _ in range(k):
         names = [prefix + base for prefix in names for base in "ACGT"]
     return [f"{k}mer_{name}" for name in names]
+
+
+def is_kmer(name: str) -> bool:
+    """Whether a column counts a k-mer."""
+    return re.fullmatch(r"\d+mer_[ACGT]+", name) is not None
 
 
 def kmer_features(kmer_sizes: tuple[int, ...]) -> tuple[Column, ...]:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import polars as pl
 
 from meta_spliceai.genome.labels import PRED_TYPES, SPLICE_TYPES
 from meta_spliceai.schema.column import Column, Table
-from meta_spliceai.schema.features import (
-    ANNOTATION_FEATURES,
-    CHANNELS,
-    GENE_FEATURES,
-    SEQUENCE_FEATURES,
-    FurtherBase,
-    kmer_features,
-    score_features,
-)
+from meta_spliceai.schema.describe import column_from_json
+from meta_spliceai.schema.enrichers import BUILT_IN, chosen_features
+from meta_spliceai.schema.features import CHANNELS, GENE_FEATURES, FurtherBase, score_features
 
 STRANDS = ("+", "-")
 SAMPLING_TIERS = ("site", "called", "scored", "background", "hard", "neighbourhood", "easy")
@@ -327,9 +321,17 @@ GENE_STATUS_TABLE = Table(
 
 
 def dataset_table(
-    kmer_sizes: tuple[int, ...], further: Sequence[FurtherBase] = (), mode: PositionIdMode = "genomic"
+    kmer_sizes: tuple[int, ...],
+    further: Sequence[FurtherBase] = (),
+    mode: PositionIdMode = "genomic",
+    *,
+    enrichers: Collection[str] = BUILT_IN,
+    enriched: Sequence[Column] = (),
 ) -> Table:
-    """The training table with the given k-mers, further base models and position-id mode, never depending on the data."""
+    """The training table with the given k-mers, further base models and position-id mode, never depending on the data.
+
+    `enrichers` says which of the built-in features it has; `enriched` are the columns of other enrichers, which come last.
+    """
     return Table(
         "dataset",
         1,
@@ -341,19 +343,35 @@ def dataset_table(
             *_CALL,
             *_SAMPLING,
             *mode_columns(mode),
-            *score_features(further),
-            *SEQUENCE_FEATURES,
-            *kmer_features(kmer_sizes),
-            *GENE_FEATURES,
-            *ANNOTATION_FEATURES,
+            *chosen_features(enrichers, kmer_sizes, further),
+            *enriched,
         ),
     )
 
 
+ENRICHERS, ENRICHED_COLUMNS = "enrichers", "enriched_columns"
+"""Parameters of a dataset's manifest: names of its enrichers, and by name the columns of those not built in, as JSON."""
+
+
+def enriched_columns(parameters: Mapping[str, Any]) -> dict[str, list[Column]]:
+    """The columns of a dataset that come from enrichers that are not built in, by enricher."""
+    held = parameters.get(ENRICHED_COLUMNS, {})
+    return {name: [column_from_json(content) for content in columns] for name, columns in sorted(held.items())}
+
+
 def dataset_table_of(parameters: Mapping[str, Any]) -> Table:
-    """The table of a dataset, from the parameters in its manifest; the first datasets knew one base model and one mode."""
+    """The table of a dataset, from the parameters in its manifest.
+
+    The first datasets knew one base model, one mode and no choice of enrichers.
+    """
     further = [FurtherBase(base["name"], tuple(base["channels"])) for base in parameters.get("further_bases", ())]
-    return dataset_table(tuple(parameters["kmer_sizes"]), further, parameters.get("position_id_mode", "genomic"))
+    return dataset_table(
+        tuple(parameters["kmer_sizes"]),
+        further,
+        parameters.get("position_id_mode", "genomic"),
+        enrichers=parameters.get(ENRICHERS, BUILT_IN),
+        enriched=[c for columns in enriched_columns(parameters).values() for c in columns],
+    )
 
 
 GENE_MANIFEST_TABLE = Table(

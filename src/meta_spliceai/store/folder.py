@@ -177,6 +177,7 @@ class Folder:
         format_version: int,
         parameters: Mapping[str, Any],
         inputs: Mapping[str, str],
+        software: Mapping[str, str] | None = None,
         overwrite: bool = False,
         kept_on_overwrite: Collection[str] = (),
     ) -> Iterator[Folder]:
@@ -188,6 +189,8 @@ class Folder:
             Everything that decides what is written, as plain values.
         inputs
             Content fingerprints by input name.
+        software
+            Versions that the content was made with; default: those installed here.
         overwrite
             Start anew where the folder was made with other parameters or inputs; only files that the old manifest
             names are deleted.
@@ -206,16 +209,15 @@ class Folder:
         with locked(path):
             finish_replacement(path)
             atomic.remove_leftovers(path)
-            fresh = Manifest(
-                kind, format_version, plain(dict(parameters)), dict(inputs), software_versions(), {}, False, {}
-            )
+            versions = software_versions() if software is None else dict(software)
+            fresh = Manifest(kind, format_version, plain(dict(parameters)), dict(inputs), versions, {}, False, {})
             if (path / MANIFEST).exists():
                 folder = cls(path, read_manifest(path, kind, format_version))
-                differences = _differences(folder.manifest, fresh)
-                if differences and not overwrite:
+                found = differences(folder.manifest, fresh.parameters, fresh.inputs)
+                if found and not overwrite:
                     raise PlanMismatchError(
                         expected=f"{path} to hold a {kind} made with the same parameters and inputs",
-                        found="; ".join(differences),
+                        found="; ".join(found),
                         action="choose another folder, repeat the earlier options to resume, or add --overwrite to start anew",
                     )
                 if overwrite:
@@ -364,35 +366,48 @@ def locked(path: Path, name: str = _LOCK) -> Iterator[None]:
         lock.release()
 
 
-def _differences(held: Manifest, wanted: Manifest) -> list[str]:
+def differences(
+    held: Manifest,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    *,
+    words: tuple[str, str] = ("on disk", "now"),
+) -> list[str]:
+    """Every parameter and input that is another one than a manifest has, as `parameter window: on disk 75, now 50`.
+
+    Parameters
+    ----------
+    parameters, inputs
+        What is compared with it, as plain values.
+    words
+        How the manifest's values and the other ones are called.
+    """
     rows = []
-    for title, ours, theirs in (
-        ("parameter", held.parameters, wanted.parameters),
-        ("input", held.inputs, wanted.inputs),
-    ):
-        rows += [f"{title} {place}: {change}" for place, change in _changes("", ours, theirs)]
+    for title, ours, theirs in (("parameter", held.parameters, parameters), ("input", held.inputs, inputs)):
+        rows += [f"{title} {place}: {_change(a, b, words)}" for place, a, b in _changes("", ours, theirs)]
     return rows
 
 
-def _changes(place: str, held: Any, wanted: Any) -> Iterator[tuple[str, str]]:
-    """Every place where two values differ, with the difference; parameters inside parameters are `outer.inner`."""
+def _changes(place: str, held: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Every place where two values differ, with both; parameters inside parameters are `outer.inner`."""
     if held == wanted:
         return
     if isinstance(held, Mapping) and isinstance(wanted, Mapping):
         for key in sorted({*held, *wanted}):
             yield from _changes(f"{place}.{key}" if place else key, held.get(key), wanted.get(key))
     else:
-        yield place, _change(held, wanted)
+        yield place, held, wanted
 
 
-def _change(held: Any, wanted: Any) -> str:
+def _change(held: Any, wanted: Any, words: tuple[str, str]) -> str:
+    ours, theirs = words
     if isinstance(held, list) and isinstance(wanted, list) and max(len(held), len(wanted)) > 5:
         gone, new = sorted({*map(str, held)} - {*map(str, wanted)}), sorted({*map(str, wanted)} - {*map(str, held)})
-        parts = [f"on disk {len(held)} items, now {len(wanted)}"]
-        parts += [f"only on disk {first_few(gone)}"] if gone else []
-        parts += [f"only now {first_few(new)}"] if new else []
+        parts = [f"{ours} {len(held)} items, {theirs} {len(wanted)}"]
+        parts += [f"only {ours} {first_few(gone)}"] if gone else []
+        parts += [f"only {theirs} {first_few(new)}"] if new else []
         return ", ".join(parts)
-    return f"on disk {_short(held)}, now {_short(wanted)}"
+    return f"{ours} {_short(held)}, {theirs} {_short(wanted)}"
 
 
 def _short(value: Any) -> str:

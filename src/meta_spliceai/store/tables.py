@@ -29,8 +29,16 @@ _ROW_GROUP_BYTES = 128 << 20
 
 def row_group_rows(table: Table) -> int:
     """Rows per row group of a table: fewer where thousands of columns would make one larger than memory allows."""
-    row_bytes = sum(2 if column.dtype == pl.UInt16 else 4 if column.dtype == pl.Float32 else 8 for column in table)
-    return min(ROW_GROUP_ROWS, max(1, _ROW_GROUP_BYTES // row_bytes // 1024) * 1024)
+    return min(ROW_GROUP_ROWS, max(1, _ROW_GROUP_BYTES // _row_bytes(table) // 1024) * 1024)
+
+
+def row_group_bytes(table: Table) -> int:
+    """About the bytes of a full row group in memory."""
+    return row_group_rows(table) * _row_bytes(table)
+
+
+def _row_bytes(table: Table) -> int:
+    return sum(2 if column.dtype == pl.UInt16 else 4 if column.dtype == pl.Float32 else 8 for column in table)
 
 
 def _repetitive(table: Table) -> list[str]:

@@ -26,14 +26,17 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.errors import MetaSpliceAIError, ModelError, first_few
 from meta_spliceai.features.assemble import request_of
+from meta_spliceai.features.enricher import Enricher
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.reference.load import Reference
 from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import json_bytes, write_bytes
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.calibrate import Calibration
+from meta_spliceai.train.evidence import NeededEnricher, load_needed
 from meta_spliceai.train.learners.spec import LEARNERS
 from meta_spliceai.train.predictions import calibrated
 from meta_spliceai.train.residual import Correction, Ensemble
@@ -91,6 +94,8 @@ class MetaModel:
         Ids of the genes it learnt from.
     provenance
         Fingerprints, versions and options of the training run.
+    enrichers
+        Those that it needs besides the built-in ones.
     """
 
     profile: str
@@ -101,6 +106,7 @@ class MetaModel:
     base_models: tuple[Mapping[str, Any], ...]
     training_genes: tuple[str, ...]
     provenance: Mapping[str, Any]
+    enrichers: tuple[NeededEnricher, ...] = ()
 
     @property
     def schema_version(self) -> int:
@@ -128,7 +134,26 @@ class MetaModel:
                 action="run the base pass with the model's own base models, or train a meta-model for these",
             )
 
-    def predict(self, genes: pl.DataFrame, artifacts: Artifacts, genome: Genome) -> Iterator[ScoredBases]:
+    def load_enrichers(self, evidence: Sequence[str], reference: Reference) -> tuple[Enricher, ...]:
+        """Load the enrichers that the model needs.
+
+        Parameters
+        ----------
+        evidence
+            `NAME=FILE` for each that reads files. Other files than in training are said in the log, and used.
+        reference
+            What the files must belong to.
+
+        Raises
+        ------
+        InputError
+            Evidence is missing, cannot be used, or gives other columns than in training.
+        """
+        return load_needed(self.enrichers, evidence, reference)
+
+    def predict(
+        self, genes: pl.DataFrame, artifacts: Artifacts, genome: Genome, enrichers: Sequence[Enricher] = ()
+    ) -> Iterator[ScoredBases]:
         """Score every base of genes once, tile by tile.
 
         Parameters
@@ -137,16 +162,18 @@ class MetaModel:
             Rows of `GENE_TABLE` in reference order.
         artifacts, genome
             Base scores and sequence of the genes and their flanks.
+        enrichers
+            What `load_enrichers` gave.
 
         Raises
         ------
         ModelError
-            The artifacts are another base model's.
+            The artifacts are another base model's, or an enricher is missing.
         StoreError
             A base was not scored by the base pass.
         """
         self.check_base_models(artifacts)
-        for tile in score_tiles(genes, artifacts, genome, {KIND: self.ensemble}):
+        for tile in score_tiles(genes, artifacts, genome, {KIND: self.ensemble}, enrichers=enrichers):
             corrected = tile.corrected[KIND]
             meta = {c: calibrated(tile.start[c], corrected[c], self.calibration[c]) for c in SITE_TYPES}
             yield ScoredBases(tile.interval, tile.genes, tile.base, meta)
@@ -188,6 +215,7 @@ class MetaModel:
                 "learner": dict(self.learner),
                 "base_models": [dict(one) for one in self.base_models],
                 "training_genes": list(self.training_genes),
+                **({"enrichers": [one.described() for one in self.enrichers]} if self.enrichers else {}),
                 "provenance": dict(self.provenance),
             }
         )
@@ -245,6 +273,7 @@ class MetaModel:
                 base_models=tuple(described["base_models"]),
                 training_genes=tuple(described["training_genes"]),
                 provenance=described["provenance"],
+                enrichers=tuple(NeededEnricher.from_description(one) for one in described.get("enrichers", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged(folder / MODEL_FILE, f"it lacks or garbles {error}") from error
@@ -335,8 +364,10 @@ def _corrections(
 def _check_features(model: MetaModel, folder: Path) -> None:
     """The columns must exist here, with the role and origin they had in training."""
     further = [FurtherBase(one["name"], tuple(one["channels"])) for one in model.base_models[1:]]
-    request = request_of([feature.name for feature in model.features], further)
-    table = dataset_table(request.kmer_sizes, further)
+    enriched = [column for one in model.enrichers for column in one.columns]
+    added = {column.name for column in enriched}
+    request = request_of([feature.name for feature in model.features if feature.name not in added], further)
+    table = dataset_table(request.kmer_sizes, further, enriched=enriched)
     if model.schema_version != table.version:
         raise ModelError(
             expected=f"a model of schema version {table.version} in {folder}",

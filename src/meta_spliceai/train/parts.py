@@ -18,6 +18,7 @@ from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, Arm
 from meta_spliceai.train.baseline import DELTA_FILE, deltas, whole_gene_calls
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
+from meta_spliceai.train.evidence import needed_by_dataset
 from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
 from meta_spliceai.train.learners.spec import settings_of
 from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
@@ -159,10 +160,11 @@ class RunParts:
         plan = self._plan
         arm = ARM_OF_PROFILE[plan.feature_profile]
         declared = {column.name: column for column in plan.dataset.table}
+        features = plan.features_of(arm)
         trained = plan.split.filter(pl.col("fold") != SET_ASIDE)["gene_id"]
         model = MetaModel(
             profile=plan.feature_profile,
-            features=tuple(ModelFeature(n, declared[n].role, declared[n].origin) for n in plan.features_of(arm)),
+            features=tuple(ModelFeature(n, declared[n].role, declared[n].origin) for n in features),
             ensemble=self._ensembles(range(plan.folds))[arm.name],
             calibration=calibrations[arm.name],
             base_models=tuple(plan.artifacts.all_base_models),
@@ -177,6 +179,7 @@ class RunParts:
                 "seed": plan.seed,
                 "folds": plan.folds,
             },
+            enrichers=needed_by_dataset(plan.dataset.manifest, features),
         )
         files: dict[str, int | None] = {f"{MODEL}/{name}": None for name in model.save(self._folder.path / MODEL)}
         write_text(self._folder.path / MODEL / CARD_FILE, model_card(model))
@@ -195,7 +198,7 @@ class RunParts:
         with track("predicting", lengths, "bases"), plan.reference.open_genome() as genome:
             for fold in todo:
                 models = self._ensembles(range(plan.folds) if fold == SET_ASIDE else [fold])
-                tiles = score_tiles(plan.genes_of_fold(fold), plan.artifacts, genome, models)
+                tiles = score_tiles(plan.genes_of_fold(fold), plan.artifacts, genome, models, enrichers=plan.enrichers)
                 name = f"{PREDICTIONS}/{_predictions_part(fold).replace('predictions', 'part')}.parquet"
                 rows = write_predictions(self._folder.path / name, tiles, known, table)
                 self._record(_predictions_part(fold), {name: rows})

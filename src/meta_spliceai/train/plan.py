@@ -13,6 +13,7 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError, first_few
+from meta_spliceai.features.enricher import Enricher
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
@@ -20,6 +21,7 @@ from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
 from meta_spliceai.train.baseline import find_baseline, read_baseline
+from meta_spliceai.train.evidence import load_needed, needed_by_dataset
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
@@ -57,6 +59,8 @@ class TrainPlan:
         Number of folds, seed of all choices, and fits that run at the same time.
     parameters
         Everything that decides the content of the folder, for its manifest.
+    enrichers
+        Those that whole genes need, with the evidence that the dataset was built with.
     """
 
     dataset: DatasetFolder
@@ -74,6 +78,7 @@ class TrainPlan:
     seed: int
     threads: int
     parameters: dict[str, Any]
+    enrichers: tuple[Enricher, ...] = ()
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -122,8 +127,9 @@ def plan_training(
     threads: int | None,
     method: Method,
     similarity: Similarity,
-    baseline_tsv: Path | None,
-    corr_thr: float | None,
+    baseline_tsv: Path | None = None,
+    corr_thr: float | None = None,
+    evidence: Sequence[str] = (),
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
 
@@ -141,15 +147,18 @@ def plan_training(
     artifacts = artifacts_of(loaded, eval_dir)
     _check_inputs(opened, loaded, artifacts)
     check_covered(artifacts, loaded, opened.gene_ids)
+    read: set[str] = set()
     for arm in chosen:
         assert arm.profile is not None
         check_probe(opened.manifest.facts, arm.profile)
         names = admitted_features(opened.table, arm.profile)
         check_admitted(names, opened.table, arm.profile)
         _check_computable(names, opened)
+        read |= set(names)
     baseline_file = find_baseline(baseline_tsv, artifacts.path)
     baseline = None if baseline_file is None else read_baseline(baseline_file, opened.gene_ids)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
+    enrichers = load_needed(needed_by_dataset(opened.manifest, read), evidence, loaded, exactly=True)
     with loaded.open_genome() as genome:
         groups = gene_groups(genes, loaded.exons(), genome, similarity)
     split = plan_split(
@@ -160,8 +169,7 @@ def plan_training(
         seed=seed,
         training_chromosomes=artifacts.training_chromosomes,
     )
-    every = {name for arm in chosen if arm.profile for name in admitted_features(opened.table, arm.profile)}
-    in_order = [name for name in opened.table.names if name in every]
+    in_order = [name for name in opened.table.names if name in read]
     pruned = None if corr_thr is None else find_prunable(opened, in_order, corr_thr=corr_thr, seed=seed)
     parameters = {
         "feature_profile": profile,
@@ -191,6 +199,7 @@ def plan_training(
         seed=seed,
         threads=threads or available_cores(),
         parameters=parameters,
+        enrichers=enrichers,
     )
 
 

@@ -82,6 +82,7 @@ def train(
     dataset: Path,
     reference: Path | None = None,
     eval_dir: Path | None = None,
+    evidence: Sequence[str] = (),
     out_dir: Path,
     feature_profile: str = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
@@ -119,6 +120,8 @@ def train(
         The reference it was built with; default: the one that `reference audit` finds.
     eval_dir
         The base pass it was built from; default: the only one in the reference folder.
+    evidence
+        The files of evidence that the dataset was built with, as NAME=FILE: whole genes need them as well.
     out_dir
         Where everything goes.
     feature_profile
@@ -228,6 +231,7 @@ def train(
         similarity=similarity or Similarity(),
         baseline_tsv=baseline_tsv,
         corr_thr=corr_thr if prune_features else None,
+        evidence=evidence,
     )
     _say_what_is_divided(plan)
     with Folder.opened(

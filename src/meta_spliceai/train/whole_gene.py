@@ -20,6 +20,7 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.features.assemble import GeneView, compute_features, needs_gene
+from meta_spliceai.features.enricher import Enricher
 from meta_spliceai.features.further import mean_logits, probability_of_logit
 from meta_spliceai.features.gene import GeneFacts, score_ranks
 from meta_spliceai.features.stretch import Stretch
@@ -111,6 +112,7 @@ def score_tiles(
     genome: Genome,
     models: Mapping[str, Ensemble],
     *,
+    enrichers: Sequence[Enricher] = (),
     tile_size: int = TILE,
 ) -> Iterator[Tile]:
     """Score every base of genes, once.
@@ -123,6 +125,8 @@ def score_tiles(
         Scores and sequence of the genes and the flanks.
     models
         The models to apply, by name.
+    enrichers
+        Those that add the models' features that are not built in.
     tile_size
         Bases of a tile at most; changes no score.
 
@@ -146,7 +150,7 @@ def score_tiles(
         means = _mean_probabilities(inner)
         start = means or {channel: getattr(inner, channel) for channel in SITE_TYPES}
         mean = {channel: values[::step] for channel, values in means.items()}
-        corrected = _Corrector(stretch, interval, rows, ranks, start).corrected(models)
+        corrected = _Corrector(stretch, interval, rows, ranks, start, enrichers).corrected(models)
         yield Tile(interval, rows, base, further, mean, corrected)
 
 
@@ -191,9 +195,10 @@ class _Corrector:
         genes: Sequence[Mapping[str, Any]],
         ranks: _Ranks,
         start: Mapping[str, Floats],
+        enrichers: Sequence[Enricher],
     ) -> None:
         self._stretch, self._interval, self._genes, self._ranks = stretch, interval, genes, ranks
-        self._start = start
+        self._start, self._enrichers = start, enrichers
 
     def corrected(self, models: Mapping[str, Ensemble]) -> dict[str, dict[str, Corrected]]:
         """By model name, then site type."""
@@ -201,9 +206,15 @@ class _Corrector:
             return {}
         gate = min(model.gate for model in models.values())
         index = REACH + np.flatnonzero(np.maximum(*self._start.values()) >= np.float32(gate))
-        blind = sorted({name for model in models.values() for name in model.features if not needs_gene([name])})
-        shared = dict(zip(blind, compute_features(blind, self._stretch, index).T, strict=True))
+        blind = sorted({name for model in models.values() for name in model.features if not self._needs_gene([name])})
+        shared = dict(zip(blind, self._features(blind, index).T, strict=True))
         return {name: self._by_channel(model, index, shared) for name, model in models.items()}
+
+    def _needs_gene(self, names: Sequence[str]) -> bool:
+        return needs_gene(names, self._enrichers)
+
+    def _features(self, names: Sequence[str], index: Index, view: GeneView | None = None) -> Floats:
+        return compute_features(names, self._stretch, index, view, self._enrichers)
 
     def _by_channel(self, model: Ensemble, index: Index, shared: Mapping[str, Floats]) -> dict[str, Corrected]:
         at = index - REACH if self._interval.strand == "+" else self._interval.length - 1 - (index - REACH)
@@ -226,14 +237,14 @@ class _Corrector:
         self, model: Ensemble, index: Index, position: Index, shared: Mapping[str, Floats]
     ) -> Iterator[tuple[Index, Floats]]:
         """Rows and their features, once for all of them, or once for each gene where the model is conditioned on it."""
-        if not needs_gene(model.features):
+        if not self._needs_gene(model.features):
             yield np.arange(index.size), _stacked([shared[name] for name in model.features], index.size)
             return
-        own = [name for name in model.features if needs_gene([name])]
+        own = [name for name in model.features if self._needs_gene([name])]
         for gene in self._genes:
             rows = np.flatnonzero((position >= gene["start"]) & (position <= gene["end"]))
             view = self._ranks.view(gene, position[rows])
-            of_gene = dict(zip(own, compute_features(own, self._stretch, index[rows], view).T, strict=True))
+            of_gene = dict(zip(own, self._features(own, index[rows], view).T, strict=True))
             columns = [of_gene[name] if name in of_gene else shared[name][rows] for name in model.features]
             yield rows, _stacked(columns, rows.size)
 
