@@ -1,4 +1,4 @@
-"""Learners fed from disk, batch by batch: XGBoost's external memory, LightGBM's sequences, partial_fit."""
+"""Learners fed batch by batch: XGBoost's external memory, LightGBM's sequences, partial_fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Light = Callable[[Indices, Floats], LearningRows]
 """Numbers of places and their features -> rows to learn from."""
 
 
-def fit_from_disk(
+def fit_in_batches(
     learner: Learner,
     features: Features,
     places: Indices,
@@ -35,7 +35,7 @@ def fit_from_disk(
     seed: int,
     held: LearningRows | None,
     threads: int,
-    cache: Path,
+    cache: Path | None,
 ) -> Fitted:
     """Learn from rows whose features are read in batches.
 
@@ -48,7 +48,7 @@ def fit_from_disk(
     held
         Rows on which a learner that stops early chooses its rounds.
     cache
-        Folder in which XGBoost may put its binned pages while it learns; they are removed.
+        Folder in which XGBoost may put its binned pages while it learns; they are removed. None keeps them in memory.
     """
 
     def batches() -> Iterator[LearningRows]:
@@ -56,10 +56,12 @@ def fit_from_disk(
             yield light(at, matrix)
 
     if isinstance(learner, XGBoost):
+        if cache is None:
+            return _boost(learner, batches, None, seed=seed, held=held, threads=threads)
         with disk_errors(cache):
             cache.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=cache, prefix=".pages-") as folder:
-                return _boost_external(learner, batches, seed=seed, held=held, threads=threads, folder=Path(folder))
+                return _boost(learner, batches, Path(folder), seed=seed, held=held, threads=threads)
     if isinstance(learner, LightGBM):
         nothing = np.empty((places.size, 0), dtype=np.float32)
         sequences = _sequences(features, places)
@@ -71,10 +73,10 @@ def fit_from_disk(
 class _Batches(xgboost.DataIter):
     """Batches for XGBoost, which asks for all of them several times over."""
 
-    def __init__(self, batches: Callable[[], Iterator[LearningRows]], folder: Path) -> None:
+    def __init__(self, batches: Callable[[], Iterator[LearningRows]], folder: Path | None) -> None:
         self._batches = batches
         self._at = batches()
-        super().__init__(cache_prefix=str(folder / "pages"), release_data=True)
+        super().__init__(cache_prefix=None if folder is None else str(folder / "pages"), release_data=True)
 
     def next(self, input_data: Callable[..., Any]) -> bool:
         """Hand the next batch over; False after the last."""
@@ -94,16 +96,18 @@ class _Batches(xgboost.DataIter):
         self._at = self._batches()
 
 
-def _boost_external(
+def _boost(
     learner: XGBoost,
     batches: Callable[[], Iterator[LearningRows]],
+    folder: Path | None,
     *,
     seed: int,
     held: LearningRows | None,
     threads: int,
-    folder: Path,
 ) -> Fitted:
-    matrix = xgboost.ExtMemQuantileDMatrix(_Batches(batches, folder), max_bin=learner.max_bin, nthread=threads)
+    """Boost over bins in memory, or in a folder; they are let go of when this returns, before the folder is removed."""
+    kind = xgboost.QuantileDMatrix if folder is None else xgboost.ExtMemQuantileDMatrix
+    matrix = kind(_Batches(batches, folder), max_bin=learner.max_bin, nthread=threads)
     held_matrix = None
     if held is not None:
         held_matrix = xgboost.QuantileDMatrix(

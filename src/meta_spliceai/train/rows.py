@@ -34,6 +34,8 @@ Indices = npt.NDArray[np.int64]
 
 
 _BLOCK_ROWS = 2048
+BATCH_ROWS = 200_000
+"""Rows of a batch, where nothing else is said."""
 
 
 class Features(Protocol):
@@ -45,13 +47,15 @@ class Features(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
-    """A matrix, shape (n, width), handed over in one batch."""
+    """A matrix, shape (n, width), handed over in batches of as many rows as are usual on disk."""
 
     matrix: Floats
 
     def batches(self, places: Indices) -> Iterator[tuple[Indices, Floats]]:
         """See `Features`."""
-        yield np.arange(places.size), self.matrix[places]
+        for first in range(0, places.size, BATCH_ROWS):
+            at = np.arange(first, min(places.size, first + BATCH_ROWS))
+            yield at, self.matrix[places[at]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,17 @@ from meta_spliceai.store.atomic import json_bytes, write_bytes, write_text
 from meta_spliceai.store.folder import software_versions
 from meta_spliceai.train.baseline import DELTA_FILE, deltas, read_baseline
 from meta_spliceai.train.datasets import SPLICE_TYPE
-from meta_spliceai.train.feed import fit_from_disk
+from meta_spliceai.train.feed import fit_in_batches
 from meta_spliceai.train.holdout import SIDES, TEST, TRAIN, VALID, divide
 from meta_spliceai.train.leakage import check_rows
-from meta_spliceai.train.learners.protocol import Fitted, Learner, LearningRows
+from meta_spliceai.train.learners.protocol import Fitted, LearningRows
 from meta_spliceai.train.learners.spec import LEARNERS, learner_of, settings_of
+from meta_spliceai.train.learners.xgboost_learner import XGBoost
 from meta_spliceai.train.matrix import TrainingRows
 from meta_spliceai.train.model import PICKLE_FILE, load_pickle
 from meta_spliceai.train.residual import Correction, Examples, Method, shrinkage_of
 from meta_spliceai.train.rows import (
+    BATCH_ROWS,
     Rows,
     Wanted,
     base_scores,
@@ -352,8 +354,24 @@ class Trainer:
         return Correction(model, worth)
 
     def _fit(self, rows: Rows, channel: str, train: Indices, held: LearningRows | None) -> Fitted:
-        return self.method.learner.fit(
-            self.learning_rows(rows, channel, train), seed=self._learner_seed, held=held, threads=self._threads
+        learner = self.method.learner
+        if self.batch_rows is None and not isinstance(learner, XGBoost):
+            given = self.learning_rows(rows, channel, train)
+            return learner.fit(given, seed=self._learner_seed, held=held, threads=self._threads)
+
+        def light(at: Indices, matrix: Floats) -> LearningRows:
+            return self._light_rows(rows, channel, train[at], matrix)
+
+        # XGBoost makes its bins batch by batch in memory too: no copy of the rows, and the same trees as from disk
+        return fit_in_batches(
+            learner,
+            rows.features,
+            train,
+            light,
+            seed=self._learner_seed,
+            held=held,
+            threads=self._threads,
+            cache=None if self.batch_rows is None else self.out_dir,
         )
 
     @property
@@ -362,7 +380,9 @@ class Trainer:
 
     def learning_rows(self, rows: Rows, channel: str, places: Indices) -> LearningRows:
         """Some rows, with their features in memory, as the learner is given them."""
-        matrix = np.concatenate([batch for _, batch in rows.features.batches(places)])
+        matrix = np.empty((places.size, len(rows.names)), dtype=np.float32)
+        for at, batch in rows.features.batches(places):
+            matrix[at] = batch
         return self._light_rows(rows, channel, places, matrix)
 
     def _light_rows(self, rows: Rows, channel: str, places: Indices, matrix: Floats) -> LearningRows:
@@ -636,7 +656,7 @@ class IncrementalTrainer(Trainer):
     """
 
     def __init__(
-        self, model_spec: str | Mapping[str, Any] | Path = "xgboost", *, batch_rows: int = 200_000, **options: Any
+        self, model_spec: str | Mapping[str, Any] | Path = "xgboost", *, batch_rows: int = BATCH_ROWS, **options: Any
     ) -> None:
         super().__init__(model_spec, **options)
         if batch_rows < 1:
@@ -653,23 +673,6 @@ class IncrementalTrainer(Trainer):
         if not isinstance(data, (str, Path)):
             raise InputError("the path of a dataset for incremental training", f"{type(data).__name__}", "use Trainer")
         return super()._read(data, labels, groups, weight, columns)
-
-    def _fit(self, rows: Rows, channel: str, train: Indices, held: LearningRows | None) -> Fitted:
-        learner: Learner = self.method.learner
-
-        def light(at: Indices, matrix: Floats) -> LearningRows:
-            return self._light_rows(rows, channel, train[at], matrix)
-
-        return fit_from_disk(
-            learner,
-            rows.features,
-            train,
-            light,
-            seed=self._learner_seed,
-            held=held,
-            threads=self._threads,
-            cache=self.out_dir,
-        )
 
 
 def _probability(correction: Correction, features: Floats, start: Floats | None) -> Floats:
