@@ -50,7 +50,7 @@ def model_of(inputs: Inputs, names: list[str], gate: float = GATE) -> Ensemble:
     for channel in SITE_TYPES:
         margin = base_margin(rows.score(channel)[rows.gated])
         matrix = xgboost.DMatrix(rows.features, label=rows.truth(channel)[rows.gated], base_margin=margin)
-        corrections[channel] = (Correction(xgboost.train(PARAMETERS, matrix, 10), 0.8),)
+        corrections[channel] = (Correction(XGBoostModel(xgboost.train(PARAMETERS, matrix, 10)), 0.8),)
     return Ensemble(tuple(names), gate, corrections)
 
 
@@ -184,7 +184,8 @@ def test_the_flank_lies_inside_what_was_scored(opened: Opened) -> None:
 
 
 def test_a_margin_starts_from_the_base_models_logit(opened: Opened, inputs: Inputs) -> None:
-    untrained = xgboost.train(PARAMETERS, xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[0, 1]), 0)
+    matrix = xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[0, 1])
+    untrained = XGBoostModel(xgboost.train(PARAMETERS, matrix, 0))
     model = Ensemble(("donor_logit",), GATE, dict.fromkeys(SITE_TYPES, (Correction(untrained, 1.0),)))
     (tile,) = score_tiles(opened.named("RARE"), opened.artifacts, opened.genome, {"m": model})
     corrected = tile.corrected["m"]["acceptor"]

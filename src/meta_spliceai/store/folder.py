@@ -31,7 +31,10 @@ from meta_spliceai.store.staged import finish_replacement, is_half_replaced, sta
 MANIFEST = "manifest.json"
 RUN_LOG = "run_log.jsonl"
 _LOCK = ".lock"
-_SOFTWARE = ("meta-spliceai", "numpy", "polars", "pyarrow", "openvino", "xgboost-cpu", "xgboost")
+_SOFTWARE = (
+    *("meta-spliceai", "numpy", "polars", "pyarrow", "openvino"),
+    *("xgboost-cpu", "xgboost", "lightgbm", "catboost", "scikit-learn"),
+)
 
 
 @dataclass(frozen=True, slots=True)
