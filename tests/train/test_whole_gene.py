@@ -17,6 +17,7 @@ from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.features import REACH
 from meta_spliceai.train import whole_gene
+from meta_spliceai.train.learners.xgboost_learner import XGBoostModel
 from meta_spliceai.train.matrix import load_rows, open_dataset
 from meta_spliceai.train.residual import Correction, Ensemble, base_margin
 from meta_spliceai.train.whole_gene import merged_length, score_tiles, tiles_of
