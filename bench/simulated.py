@@ -1,6 +1,6 @@
 """A simulated genome, its annotation, and a base model that reads it: as large as is wanted, the same for the same seed.
 
-Lengths, numbers of exons and sites resemble human genes of all types together: bodies of 14,000 nt in the median and 37,000
+Lengths, numbers of exons and sites resemble human genes of all types together: bodies of 15,000 nt in the median and 40,000
 on average, one gene in six without an intron, the others with about eight exons. Sites carry their motifs with mutations, so
 that a base model that knows the motifs alone finds most of them, misses some, and calls others that are none.
 """
@@ -50,7 +50,7 @@ def simulate(folder: Path, *, genes: int, seed: int = 42) -> tuple[Path, Path]:
 
 def _bodies(rng: np.random.Generator, genes: int) -> Numbers:
     """0-based half-open bodies, shape (genes, 2), one after the other with room between."""
-    lengths = np.clip(rng.lognormal(np.log(14_000), 1.4, genes), 500, _LONGEST_BODY).astype(np.int64)
+    lengths = np.clip(rng.lognormal(np.log(15_000), 1.4, genes), 500, _LONGEST_BODY).astype(np.int64)
     ends = np.cumsum(lengths + _BETWEEN)
     return np.stack([ends - lengths, ends], axis=1)
 

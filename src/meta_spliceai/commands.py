@@ -12,7 +12,7 @@ from meta_spliceai.basepass.export import export as basepass_export
 from meta_spliceai.basepass.remake import positions as basepass_positions
 from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
-from meta_spliceai.build.run import build
+from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
@@ -24,7 +24,7 @@ from meta_spliceai.maintain.migrate import migrate as dataset_migrate
 from meta_spliceai.maintain.patch import patch as dataset_patch
 from meta_spliceai.maintain.summary import summarise as dataset_summary
 from meta_spliceai.maintain.validate import validate_dataset as dataset_validate
-from meta_spliceai.pipeline import demo, run
+from meta_spliceai.pipeline import build, demo, run
 from meta_spliceai.predict.base import evaluate_base as basepass_evaluate
 from meta_spliceai.predict.run import predict
 from meta_spliceai.reference.fetch import fetch_reference as reference_fetch
@@ -51,6 +51,7 @@ __all__ = [
     "build",
     "dataset_dedup",
     "dataset_diff",
+    "dataset_merge",
     "dataset_migrate",
     "dataset_patch",
     "dataset_summary",

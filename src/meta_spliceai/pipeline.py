@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
 
 from meta_spliceai.basepass.run import run as run_base_pass
+from meta_spliceai.build.estimate import BuildEstimate
+from meta_spliceai.build.run import BuildResult
 from meta_spliceai.build.run import build as build_dataset
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.run import EvaluationResult, evaluate, main_table, plain_words
+from meta_spliceai.maintain.patch import PatchKind, patch
 from meta_spliceai.reference.prepare import prepare
 from meta_spliceai.report.picture import summary_picture
 from meta_spliceai.report.run import report
@@ -177,6 +182,36 @@ def run(
     page = _step("6/6 report", lambda: report(run_dir=model_run, out=out / "report.html"))
     picture = summary_picture(result, out / "summary.svg")
     return RunResult(out, page, picture, result, time.monotonic() - started)
+
+
+_PATCH_DATASET = """\
+    patch_dataset
+        At the end, put right what structural features and gene types have gaps or differ from the reference, in place.
+"""
+
+
+def _and_patch(build: Callable[..., BuildResult | BuildEstimate]) -> Callable[..., BuildResult | BuildEstimate]:
+    """`build` with one more option: the builder itself knows no tool that mends datasets."""
+
+    @functools.wraps(build)
+    def build_and_patch(*, patch_dataset: bool = False, **options: Any) -> BuildResult | BuildEstimate:
+        result = build(**options)
+        if patch_dataset and isinstance(result, BuildResult):
+            for kind in get_args(PatchKind):
+                if kind != "columns":
+                    patch(result.path, kind=kind, reference=options.get("reference"), inplace=True)
+        return result
+
+    known = inspect.signature(build)
+    option = inspect.Parameter("patch_dataset", inspect.Parameter.KEYWORD_ONLY, default=False, annotation="bool")
+    extended = known.replace(parameters=[*known.parameters.values(), option])
+    build_and_patch.__signature__ = extended  # type: ignore[attr-defined]
+    build_and_patch.__annotations__ = {**build.__annotations__, "patch_dataset": "bool"}
+    build_and_patch.__doc__ = str(build.__doc__).replace("    dry_run\n", f"{_PATCH_DATASET}    dry_run\n", 1)
+    return build_and_patch
+
+
+build = _and_patch(build_dataset)
 
 
 def demo(

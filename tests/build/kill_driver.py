@@ -1,8 +1,8 @@
-"""Builds a dataset again and again in processes of its own, each killed at another write, and resumes each.
+"""Does a job again and again in processes of its own, each killed at another write, and resumes each.
 
-A write has three steps that leave different things on disk when the process dies there: the bytes (half of them are
+A job builds a dataset, extends one, or merges some. A write has three steps that leave different things on disk when the process dies there: the bytes (half of them are
 written aside), the rename (all of them are, under the temporary name), and the deletion of a file. Every one of them is
-a point to die at. Run as a program with a JSON of instructions on stdin, it prints a JSON of what became of each point.
+a point to die at, and how many of the bytes are written is part of the moment. Run as a program with a JSON of instructions on stdin, it prints a JSON of what became of each point.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 import numpy.ma  # noqa: F401 - what a build would import late is imported here, once for all processes
 import pyarrow.dataset  # noqa: F401
 
+from meta_spliceai.build.merge import merge
 from meta_spliceai.build.run import build
 from meta_spliceai.store import atomic
 
@@ -36,16 +38,16 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 class Death:
-    """Counts the steps of writing, and kills this process at step `at` (0: never)."""
+    """Counts the steps of writing, and kills this process at step `at` (0: never), with a share of the bytes written."""
 
-    def __init__(self, at: int) -> None:
-        self.at, self.steps = at, 0
+    def __init__(self, at: int, written: float = 0.5) -> None:
+        self.at, self.written, self.steps = at, written, 0
 
     def step(self, half_written: Path | None = None) -> None:
         self.steps += 1
         if self.steps == self.at:
             if half_written is not None:
-                os.truncate(half_written, half_written.stat().st_size // 2)
+                os.truncate(half_written, int(half_written.stat().st_size * self.written))
             os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
@@ -68,10 +70,14 @@ class Death:
         atomic._sync, atomic._replace, atomic.remove = watched_sync, watched_replace, watched_remove
 
 
-def build_and_die(options: dict[str, Any], folder: Path, at: int, count: Path) -> None:
-    death = Death(at)
+def do_and_die(job: dict[str, Any], folder: Path, at: int, written: float, count: Path) -> None:
+    death = Death(at, written)
     death.watch()
-    build(**options, output_dir=folder)
+    if job["name"] == "merge":
+        merge([Path(source) for source in job["sources"]], output_dir=folder)
+    else:
+        where = {name: Path(job[name]) for name in ("reference", "eval_dir")}
+        build(**where, **job["options"], output_dir=folder, extend=job["name"] == "extend")
     count.write_text(str(death.steps))
 
 
@@ -86,19 +92,33 @@ def in_a_process(function: Callable[..., None], *arguments: Any) -> int:
     return process.exitcode
 
 
-def outcome_of(options: dict[str, Any], folder: Path, at: int) -> dict[str, Any]:
-    """Build into `folder`, dying at step `at`, then build again."""
+def copy_of(dataset: Path, folder: Path) -> None:
+    """A copy of a dataset whose files in `master` are links again."""
+    shutil.copytree(dataset, folder)
+    for path in (folder / "master").iterdir():
+        path.unlink()
+        path.hardlink_to(folder / path.name.replace(".parquet", "_trim.parquet"))
+
+
+def outcome_of(job: dict[str, Any], folder: Path, at: int, written: float) -> dict[str, Any]:
+    """Do the job in `folder`, dying at step `at`, then do it again."""
+    if job["name"] == "extend":
+        copy_of(Path(job["extended"]), folder)
     count = folder.with_suffix(".steps")
-    killed = in_a_process(build_and_die, options, folder, at, count) == -signal.SIGKILL
+    killed = in_a_process(do_and_die, job, folder, at, written, count) == -signal.SIGKILL
     steps = 0 if killed else int(count.read_text())
-    resumed = in_a_process(build_and_die, options, folder, 0, count) == 0
-    return {"at": at, "killed": killed, "steps": steps, "resumed": resumed, "contents": contents(folder)}
+    resumed = in_a_process(do_and_die, job, folder, 0, written, count) == 0
+    moment = {"at": at, "written": written, "killed": killed, "steps": steps, "resumed": resumed}
+    return {**moment, "contents": contents(folder)}
 
 
 def main() -> None:
     told = json.load(sys.stdin)
-    options = {**told["options"], "reference": Path(told["reference"]), "eval_dir": Path(told["eval_dir"])}
-    json.dump([outcome_of(options, Path(told["folder"]) / f"killed_{at}", at) for at in told["points"]], sys.stdout)
+    moments = enumerate(told["moments"])
+    folder = Path(told["folder"])
+    json.dump(
+        [outcome_of(told["job"], folder / f"killed_{n}", at, written) for n, (at, written) in moments], sys.stdout
+    )
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ def dataset(passed: Passed, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(passed, tmp_path_factory.mktemp("dataset"))
 
 
+@pytest.mark.rows("B16", "B17", "B22")
 def test_every_file_holds_the_declared_table(dataset: Path) -> None:
     table = dataset_table(KMERS)
     for path in (dataset / "master").iterdir():
@@ -132,6 +133,7 @@ def test_weighted_rows_estimate_the_bases_of_the_genes(dataset: Path) -> None:
     assert (1 / rows_of(dataset)["inclusion_probability"]).sum() == pytest.approx(bases, rel=0.03)
 
 
+@pytest.mark.rows("B25")
 def test_the_gene_manifest_has_the_promised_columns_and_says_where_each_gene_is(dataset: Path) -> None:
     manifest = pl.read_csv(dataset / "gene_manifest.csv", schema_overrides=GENE_MANIFEST_TABLE.polars_schema())
     promised = (
@@ -149,6 +151,7 @@ def test_the_gene_manifest_has_the_promised_columns_and_says_where_each_gene_is(
     assert (alternative["donor_sites"], alternative["acceptor_sites"], alternative["total_splice_sites"]) == (5, 5, 10)
 
 
+@pytest.mark.rows("B25")
 def test_the_ledger_adds_up_to_the_genes_and_to_the_rows(dataset: Path) -> None:
     ledger = pl.read_csv(dataset / "sampling_ledger.csv")
     assert ledger["rows_seen"].sum() == sum(gene.end - gene.start + 1 for gene in GENES)
@@ -176,6 +179,7 @@ def test_the_manifest_holds_parameters_inputs_facts_and_every_checksum(dataset: 
     assert set(contents(dataset)) == named | {"manifest.json"}
 
 
+@pytest.mark.rows("B16", "B17", "B19")
 def test_master_files_are_links_to_finished_batches(dataset: Path) -> None:
     for path in (dataset / "master").iterdir():
         assert path.samefile(dataset / path.name.replace(".parquet", "_trim.parquet"))
@@ -203,6 +207,7 @@ def silent(passed: Passed) -> Passed:
 KEEP_NO_NEGATIVE = {"hard_prob": 1.0, "easy_ratio": 0.0}
 
 
+@pytest.mark.rows("B24")
 def test_a_batch_without_rows_is_an_empty_part_with_the_whole_schema(silent: Passed, tmp_path: Path) -> None:
     folder = built(silent, tmp_path / "d", gene_ids=["ONEEXON", "LEFT"], batch_size=1, **KEEP_NO_NEGATIVE)
     assert pl.read_parquet(folder / "master" / "batch_00001.parquet").equals(dataset_table(KMERS).empty())
@@ -210,12 +215,14 @@ def test_a_batch_without_rows_is_an_empty_part_with_the_whole_schema(silent: Pas
     assert pl.read_csv(folder / "gene_manifest.csv")["rows"].to_list()[0] == 0
 
 
+@pytest.mark.rows("B24")
 def test_a_dataset_of_no_rows_at_all_is_still_described(silent: Passed, tmp_path: Path) -> None:
     folder = built(silent, tmp_path / "d", gene_ids=["ONEEXON"], kmer_sizes=(), **KEEP_NO_NEGATIVE)
     assert (folder / "README.md").read_text().startswith("# 0 rows of 1 genes")
     assert read_manifest(folder, "dataset", 1).facts["rows"] == 0
 
 
+@pytest.mark.rows("B21")
 def test_the_master_folder_grows_batch_by_batch(
     passed: Passed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.build import run as run_module
 from meta_spliceai.build.batch import make_batch
 from meta_spliceai.build.run import BuildResult, build
@@ -203,6 +204,14 @@ def test_another_base_pass_is_refused_and_one_with_more_genes_is_the_same(passed
     other = pass_over(home, eval_dir=tmp_path / "other", seed=7)
     with pytest.raises(PlanMismatchError, match="input base_pass: on disk"):
         make(other, tmp_path / "d", gene_ids=["TG02.3"], extend=True)
+
+
+def test_other_options_are_refused_before_the_base_pass_is_run(passed: Passed, tmp_path: Path) -> None:
+    few = pass_over(passed.reference.parent, eval_dir=tmp_path / "few", genes=FIRST)
+    make(few, tmp_path / "d", gene_ids=FIRST)
+    with pytest.raises(PlanMismatchError, match="parameter window: on disk 75, now 9"):
+        make(few, tmp_path / "d", gene_ids=MORE, extend=True, window=9)
+    assert open_artifacts(few.eval_dir).genes == set(FIRST)
 
 
 def test_there_must_be_a_dataset_to_extend(passed: Passed, tmp_path: Path) -> None:

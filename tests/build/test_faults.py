@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -15,6 +16,7 @@ import polars as pl
 import pytest
 
 from meta_spliceai.basepass.artifacts import open_artifacts
+from meta_spliceai.basepass.bases import forget_loaded_models
 from meta_spliceai.build import probe as probe_module
 from meta_spliceai.build.run import BuildResult, build
 from meta_spliceai.errors import (
@@ -26,10 +28,14 @@ from meta_spliceai.errors import (
     PlanMismatchError,
     StoreError,
 )
+from meta_spliceai.reference.prepare import prepare
+from meta_spliceai.store import atomic
 from meta_spliceai.store.atomic import write_json
 from meta_spliceai.store.folder import Folder, read_manifest
 from tests.build.conftest import Passed, pass_over, rows_of
 from tests.build.kill_driver import contents
+from tests.toys.tiny_genome import write_tiny_genome
+from tests.toys.toy_base_model import ToyBaseModel
 
 GENES = ["TG01.1", "TG09.1", "TG13.1"]
 
@@ -60,6 +66,7 @@ def dataset(whole: Path, tmp_path: Path) -> Path:
 # ---- damage that is put right ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.rows("B11")
 def test_a_finished_dataset_is_left_alone(passed: Passed, dataset: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*.parquet")}
     result = make(passed, dataset)
@@ -130,6 +137,7 @@ def forget_the_entry(folder: Path) -> None:
     write_json(folder / "manifest.json", manifest)
 
 
+@pytest.mark.rows("B11", "B12", "B14", "B15", "B20")
 @pytest.mark.parametrize(
     ("damage", "batches_made"),
     [
@@ -157,6 +165,7 @@ def test_damage_is_noticed_and_only_what_is_needed_is_made_again(
         assert path.samefile(dataset / path.name.replace(".parquet", "_trim.parquet"))
 
 
+@pytest.mark.rows("B11")
 def test_a_batch_edited_by_hand_is_noticed_when_checksums_are_verified(
     passed: Passed, whole: Path, dataset: Path
 ) -> None:
@@ -168,11 +177,13 @@ def test_a_batch_edited_by_hand_is_noticed_when_checksums_are_verified(
     assert contents(dataset) == contents(whole)
 
 
+@pytest.mark.rows("B19")
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EXDEV, errno.EMLINK])
 def test_without_hard_links_the_master_folder_holds_copies(
-    passed: Passed, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    passed: Passed, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     def refuse(self: Path, target: Path) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
+        raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     make(passed, tmp_path / "d")
@@ -194,6 +205,7 @@ def test_overwriting_starts_anew_and_leaves_nothing_of_the_larger_build(
 # ---- refused ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rows("B11")
 @pytest.mark.parametrize(
     ("options", "difference"),
     [
@@ -217,6 +229,7 @@ def test_changed_parameters_are_refused_with_their_differences(
     assert contents(dataset) == before
 
 
+@pytest.mark.rows("B11")
 def test_another_base_pass_is_refused_on_resuming(passed: Passed, dataset: Path, tmp_path: Path) -> None:
     other = pass_over(passed.reference.parent, eval_dir=tmp_path / "other", seed=7)
     with pytest.raises(PlanMismatchError, match="input base_pass: on disk"):
@@ -232,6 +245,29 @@ def test_artifacts_of_another_reference_are_refused_before_anything_is_written(p
     with pytest.raises(InputError, match=r"found: .* was made with another one \(ffffffffffff\)"):
         make(Passed(passed.reference, artifacts), tmp_path / "d")
     assert not (tmp_path / "d").exists()
+
+
+def test_artifacts_of_another_genome_build_are_refused(passed: Passed, tmp_path: Path) -> None:
+    tiny = write_tiny_genome(tmp_path / "tiny")
+    other = prepare(fasta=tiny.fasta, gtf=tiny.gtf, build="tiny2", out=tmp_path / "tiny2").path
+    with pytest.raises(InputError, match=r"expected: artifacts made with the reference .*tiny2(.|\n)*another one"):
+        make(Passed(other, passed.eval_dir), tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("extend", [False, True])
+def test_artifacts_of_another_model_are_refused_on_resuming(
+    passed: Passed, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extend: bool
+) -> None:
+    trained_again = dataclasses.replace(ToyBaseModel().info, weights_fingerprint="2" * 64)
+    monkeypatch.setattr(ToyBaseModel, "info", trained_again)
+    forget_loaded_models()
+    other = pass_over(passed.reference.parent, eval_dir=tmp_path / "other", genes=GENES)
+    forget_loaded_models()
+    before = contents(dataset)
+    with pytest.raises(PlanMismatchError, match="input base_pass: on disk"):
+        make(other, dataset, extend=extend)
+    assert contents(dataset) == before
 
 
 def test_genes_without_artifacts_are_listed_with_the_command_that_makes_them(passed: Passed, tmp_path: Path) -> None:
@@ -262,7 +298,7 @@ def test_the_worst_genes_are_found_from_the_artifacts(passed: Passed, tmp_path: 
     [
         ({"gene_ids": []}, "found: an empty list"),
         ({"gene_ids": ["STRAT"]}, "1 unknown: STRAT(.|\n)*did you mean START"),
-        ({"kmer_sizes": [0]}, "different k-mer sizes from 1 to 8\nfound: 0"),
+        ({"kmer_sizes": ["-1"]}, "whole numbers for --kmer-sizes\nfound: -1"),
         ({"kmer_sizes": [3, 9]}, "different k-mer sizes from 1 to 8\nfound: 3, 9"),
         ({"kmer_sizes": [3, 3]}, "different k-mer sizes"),
         ({"easy_ratio": 1.5}, "--easy-ratio from 0 to 1"),
@@ -291,12 +327,14 @@ def test_the_only_base_pass_of_a_reference_is_found(passed: Passed, tmp_path: Pa
         build(reference=reference, output_dir=tmp_path / "d", gene_ids=GENES)
 
 
+@pytest.mark.rows("B18", "B20", "B22")
 def test_foreign_parquet_files_in_the_master_folder_are_refused(passed: Passed, dataset: Path) -> None:
     shutil.copy(dataset / "batch_00001_trim.parquet", dataset / "master/part-0.parquet")
     with pytest.raises(StoreError, match=r"other Parquet files: part-0\.parquet"):
         make(passed, dataset)
 
 
+@pytest.mark.rows("B20")
 def test_two_builds_at_once_are_refused(passed: Passed, dataset: Path) -> None:
     manifest = read_manifest(dataset, "dataset", 1)
     with (
@@ -316,6 +354,45 @@ def test_a_folder_that_cannot_be_written_is_named(passed: Passed, tmp_path: Path
         make(passed, tmp_path / "file" / "below")
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root, and Windows, ignore a folder's permissions")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_folder_without_permission_to_write_is_named(
+    passed: Passed, dataset: Path, tmp_path: Path, inside: bool
+) -> None:
+    locked = dataset if inside else tmp_path
+    (dataset / "batch_00002_trim.parquet").unlink()
+    locked.chmod(0o555)
+    try:
+        with pytest.raises(StoreError, match="permission and ability to write"):
+            make(passed, dataset if inside else tmp_path / "d")
+    finally:
+        locked.chmod(0o755)
+
+
+@pytest.mark.rows("B14", "B20")
+@pytest.mark.parametrize("step", ["_sync", "_replace", "remove"])
+def test_a_file_system_that_becomes_read_only_is_named_and_the_build_resumes(
+    passed: Passed, whole: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    (dataset / "batch_00002_trim.parquet").unlink()
+    (dataset / "batch_00009_raw.tmp.parquet").write_bytes(b"scratch")
+    before = contents(dataset)
+
+    def refuse(*paths: Path) -> None:
+        with atomic.disk_errors(paths[-1]):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, step, refuse)
+        with pytest.raises(StoreError, match=r"permission and ability to write(.|\n)*Read-only file system"):
+            make(passed, dataset)
+    assert {name: held for name, held in contents(dataset).items() if name in before and "raw" not in name} == {
+        name: held for name, held in before.items() if "raw" not in name
+    }
+    assert make(passed, dataset).batches_made == 1
+    assert contents(dataset) == contents(whole)
+
+
 def test_someone_elses_folder_is_refused(passed: Passed, tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").touch()
     with pytest.raises(StoreError, match=r"found: no manifest\.json, but thesis\.docx"):
@@ -332,6 +409,52 @@ def test_a_damaged_artifact_is_named(passed: Passed, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "d").iterdir()) == [".lock", "manifest.json"]
 
 
+# ---- gene files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gene_id\nTG01.1\nTG13.1\n", None),
+        ("TG01.1\r\nTG13.1\r\n", None),
+        ("\ufeffgene_id\r\nTG01.1\r\n\r\nTG13.1", None),
+        ("TG01.1\nTG13.1\nSTART\nTG01.1\n", "genes named more than once: START, TG01.1"),
+        ("symbol,gene_id\r\nx,TG01.1\r\ny,TG13.1\r\n", None),
+        ("# two genes\n\n  tg01.1\nTG13.1  \n", None),
+    ],
+    ids=["header", "Windows", "mark-and-Windows", "duplicates", "table", "comment-and-case"],
+)
+def test_gene_files_of_all_kinds_are_understood(
+    passed: Passed, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, said: str | None
+) -> None:
+    (tmp_path / "genes.txt").write_bytes(text.encode())
+    with caplog.at_level("WARNING", logger="meta_spliceai"):
+        make(passed, tmp_path / "d", gene_ids=None, gene_ids_file=tmp_path / "genes.txt")
+    assert read_manifest(tmp_path / "d", "dataset", 1).parameters["gene_ids"] == ["TG01.1", "TG13.1"]
+    assert [record.message for record in caplog.records if "named" in record.message] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("TG01.1\nSTRAT\nNOBODY\n", r"2 unknown: STRAT, NOBODY\nwhat to do: STRAT: did you mean START"),
+        ("gene_id\n", "found: none"),
+        ("", "found: none"),
+        ("name,score\nTG01.1,3\n", r"a column gene_id in .*\nfound: name, score\nwhat to do: .* --gene-col"),
+    ],
+    ids=["unknown", "header-only", "empty", "other-column"],
+)
+def test_unusable_gene_files_are_refused_before_anything_is_written(
+    passed: Passed, tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "genes.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        make(passed, tmp_path / "d", gene_ids=None, gene_ids_file=tmp_path / "genes.txt")
+    assert not (tmp_path / "d").exists()
+
+
+# ---- disks -----------------------------------------------------------------------------------------------------------
+
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
@@ -346,6 +469,7 @@ except DiskFullError as error:
 """
 
 
+@pytest.mark.rows("B14", "B20")
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX feature")
 def test_a_full_disk_is_explained_and_the_build_resumes(passed: Passed, whole: Path, tmp_path: Path) -> None:
     # the kernel refuses bytes beyond the limit, as a full disk would; in a process of its own, as the limit is global

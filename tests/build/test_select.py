@@ -36,8 +36,14 @@ def choose(reference: Reference, available: Sequence[str] = IDS, **request: Any)
 
 def test_all_takes_every_gene_with_artifacts_and_says_what_is_left_out(reference: Reference) -> None:
     assert choose(reference, policy="all", n_genes=1).gene_ids == tuple(IDS)
-    some = choose(reference, IDS[3:6])
+    some = choose(reference, IDS[3:6], policy="all")
     assert (some.policy, some.gene_ids) == ("all", tuple(IDS[3:6]))
+    assert some.notes == ("14 genes of the reference have no artifacts and are left out",)
+
+
+def test_without_a_policy_those_with_most_errors_are_taken_among_the_genes_with_artifacts(reference: Reference) -> None:
+    some = choose(reference, IDS[3:6])
+    assert (some.policy, some.gene_ids) == ("error_total", tuple(IDS[3:6]))
     assert some.notes == ("14 genes of the reference have no artifacts and are left out",)
 
 

@@ -12,7 +12,7 @@ from meta_spliceai.predict.run import predict
 from meta_spliceai.train.run import train
 from tests.basepass.conftest import TOYS
 from tests.toys.tiny_genome import GENES
-from tests.train.conftest import FOLDS, RECIPE, scored
+from tests.train.conftest import FOLDS, MODEL, RECIPE, scored
 
 __all__ = ["scored"]
 
@@ -69,7 +69,7 @@ def test_a_meta_model_learns_from_several_base_models_and_predicts_with_the_same
     dataset = tmp_path / "dataset"
     build(**options, output_dir=dataset, kmer_sizes=(1,))
     out = tmp_path / "model_run"
-    train(**options, dataset=dataset, out_dir=out, folds=FOLDS, recipe=RECIPE, threads=2)
+    train(**options, dataset=dataset, out_dir=out, folds=FOLDS, recipe=RECIPE, model=MODEL, threads=2)
     manifest = pl.read_csv(out / "feature_manifest.csv")
     assert {"second_donor_logit", "toysites_usage_donor_logit", "mean_donor_logit"} <= set(manifest["feature"])
     arms = pl.read_parquet(out / "predictions" / "part_00001.parquet").columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,18 @@ def test_the_run_log_takes_what_varies(tmp_path: Path) -> None:
         folder.log("built", workers=2)
     record = json.loads((tmp_path / "run_log.jsonl").read_text())
     assert record.keys() == {"time", "event", "workers"}
+
+
+def test_parameters_have_the_same_order_before_and_after_a_stop(tmp_path: Path) -> None:
+    parameters = {"z": 1, "a": {"y": [{"d": 1, "c": 2}], "b": (3, 4)}}
+    with opened(tmp_path, parameters=parameters) as folder:
+        first = str(folder.manifest.parameters)
+    with opened(tmp_path, parameters=parameters) as folder:
+        assert str(folder.manifest.parameters) == first
+        folder.amend(dataclasses.replace(folder.manifest, parameters=parameters))
+        assert str(folder.manifest.parameters) == first
+
+
+def test_a_folder_may_say_that_others_made_its_content(tmp_path: Path) -> None:
+    with opened(tmp_path, software={"polars": "0.1, 0.2"}) as folder:
+        assert folder.manifest.software == {"polars": "0.1, 0.2"}

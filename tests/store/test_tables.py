@@ -64,6 +64,7 @@ def test_parquet_gives_back_the_frame_and_the_schema(tmp_path: Path, rows: int) 
     assert json.loads(metadata[tables.SCHEMA_KEY]) == as_json(TABLE)
 
 
+@pytest.mark.rows("B23")
 def test_parquet_is_compressed_with_zstd(tmp_path: Path) -> None:
     write_parquet(toy(10), tmp_path / "a.parquet", TABLE)
     assert pq.read_metadata(tmp_path / "a.parquet").row_group(0).column(0).compression == "ZSTD"

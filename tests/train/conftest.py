@@ -13,7 +13,8 @@ from meta_spliceai.train.residual import Recipe
 from meta_spliceai.train.run import train
 from tests.build.conftest import Passed, pass_over
 
-RECIPE = Recipe(gate=1e-5, rounds=12, eta=0.2, inner_folds=2, min_child_weight=2.0, max_depth=3, colsample_bytree=0.5)
+RECIPE = Recipe(gate=1e-5, inner_folds=2)
+MODEL = '{"rounds": 12, "eta": 0.2, "min_child_weight": 2.0, "max_depth": 3, "colsample_bytree": 0.5}'
 """Quick, and strong enough that corrections are worth something on the tiny genome."""
 
 FOLDS = 3
@@ -30,7 +31,7 @@ class Inputs:
     def options(self, **others: Any) -> dict[str, Any]:
         """Options of `train` that every test shares."""
         given = {"dataset": self.dataset, "reference": self.reference, "eval_dir": self.eval_dir}
-        return {**given, "folds": FOLDS, "recipe": RECIPE, "threads": 2, **others}
+        return {**given, "folds": FOLDS, "recipe": RECIPE, "model": MODEL, "threads": 2, **others}
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ def all_rows(dataset: Path) -> pl.DataFrame:
     return pl.concat(pl.read_parquet(path) for path in sorted((dataset / "master").glob("*.parquet")))
 
 
+@pytest.mark.rows("B28")
 def test_a_dataset_is_found_by_its_folder_and_by_its_master_folder(inputs: Inputs) -> None:
     found = open_dataset(inputs.dataset)
     assert open_dataset(inputs.dataset / "master").files == found.files

@@ -75,7 +75,7 @@ def test_scores_of_another_base_model_are_refused(run: Path, inputs: Inputs, tmp
     ("change", "message"),
     [
         (lambda d: d.update(format_version=9), "a meta-model of version 9"),
-        (lambda d: d.update(kind="dataset"), "a dataset of version 2"),
+        (lambda d: d.update(kind="dataset"), "a dataset of version 3"),
         (lambda d: d["provenance"].update(schema_version=9), "found: version 9"),
         (lambda d: d.pop("gate"), "lacks or garbles 'gate'"),
         (lambda d: d["calibration"].update(donor={"slope": 1}), "lacks or garbles"),
@@ -84,8 +84,9 @@ def test_scores_of_another_base_model_are_refused(run: Path, inputs: Inputs, tmp
             "1 unknown: secret",
         ),
         (lambda d: d["features"][0].update(origin="gene"), "donor_score declared otherwise"),
-        (lambda d: d["boosters"].clear(), "no donor model is listed"),
-        (lambda d: d["boosters"].update({"donor_9.ubj": "0" * 64}), "donor_9.ubj[\\s\\S]*no such file"),
+        (lambda d: d["corrections"].clear(), "no donor model is listed"),
+        (lambda d: d["learner"].update(name="oracle"), "a learner among xgboost"),
+        (lambda d: d["corrections"].update({"donor_9.ubj": {"sha256": "0" * 64}}), "donor_9.ubj[\\s\\S]*no such file"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(run: Path, tmp_path: Path, change: Any, message: str) -> None:
@@ -113,11 +114,28 @@ class _Bomb:
         return exec, ("raise SystemExit('a pickle was run')",)
 
 
+@pytest.mark.rows("R11")
 def test_a_crafted_pickle_is_never_run(tmp_path: Path) -> None:
     (tmp_path / MODEL_FILE).write_bytes(pickle.dumps(_Bomb()))
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(_Bomb()))
-    with pytest.raises(ModelError, match="pickles and other formats are not read"):
+    with pytest.raises(ModelError, match="other formats are not read"):
         MetaModel.load(tmp_path)
+    with pytest.raises(ModelError, match="a program that runs when it is loaded"):
+        MetaModel.load(tmp_path / "model.pkl")
+
+
+@pytest.mark.rows("R11")
+def test_a_trusted_pickle_is_the_same_model_and_nothing_else_is_taken_for_one(
+    run: Path, model: MetaModel, tmp_path: Path
+) -> None:
+    again = MetaModel.load(run / "model" / "model.pkl", trust_pickle=True)
+    assert again.to_files() == model.to_files()
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps({"no": "model"}))
+    with pytest.raises(ModelError, match="found: a dict"):
+        MetaModel.load(tmp_path / "model.pkl", trust_pickle=True)
+    (tmp_path / "model.pkl").write_bytes(b"no pickle")
+    with pytest.raises(ModelError, match="UnpicklingError"):
+        MetaModel.load(tmp_path / "model.pkl", trust_pickle=True)
 
 
 def test_no_model_is_refused(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from meta_spliceai.schema.check import check_frame
 from meta_spliceai.store.folder import read_manifest
 from meta_spliceai.store.tables import read_tsv
 from meta_spliceai.train import fit, parts
+from meta_spliceai.train.model import MetaModel
 from meta_spliceai.train.predictions import prediction_table
 from meta_spliceai.train.run import train
 from meta_spliceai.train.split import SPLIT_TABLE
@@ -178,7 +179,7 @@ def test_a_killed_run_resumes_with_finished_folds_kept_and_leaves_the_same_bytes
         patch.setattr(parts, function, dying)
         with pytest.raises(Killed):
             train(**inputs.options(out_dir=out, threads=1))
-    kept = {name: entry for name, entry in read_manifest(out, "model_run", 1).parts.items() if name.startswith("fold_")}
+    kept = {name: entry for name, entry in read_manifest(out, "model_run", 2).parts.items() if name.startswith("fold_")}
     assert list(kept)
     fitted = []
     fit_fold = fit.FoldFitter.fit_fold
@@ -276,6 +277,9 @@ def test_a_dataset_of_another_base_pass_is_refused(inputs: Inputs, tmp_path: Pat
         ({"feature_profile": "denovo"}, "a feature profile: base_only, de_novo"),
         ({"threads": 0}, "--threads of at least 1"),
         ({"folds": 1}, "--folds of at least 2"),
+        ({"model": "xgbost"}, "'xgbost', which is near xgboost"),
+        ({"weights": "inverse"}, "--weights inverse_inclusion or none"),
+        ({"model": "log_reg", "early_stopping": True}, "a boosted learner"),
     ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_written(
@@ -296,3 +300,28 @@ def test_a_fold_model_that_was_changed_is_made_again(run: Path, inputs: Inputs, 
 def test_a_dataset_that_is_none_is_refused(inputs: Inputs, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="a dataset folder"):
         train(**{**inputs.options(out_dir=tmp_path / "run"), "dataset": inputs.reference.parent})
+
+
+@pytest.mark.rows("R6", "R8")
+@pytest.mark.parametrize(
+    ("model", "suffix", "options"),
+    [
+        ("log_reg", ".npz", {"base_margin": False, "weights": "none"}),
+        ('{"name": "sgd_logistic", "epochs": 2}', ".npz", {}),
+        ('{"name": "lightgbm", "rounds": 10}', ".txt", {"early_stopping": True}),
+    ],
+)
+def test_other_learners_are_trained_saved_and_applied_by_the_same_steps(
+    inputs: Inputs, tmp_path: Path, model: str, suffix: str, options: dict[str, Any]
+) -> None:
+    pytest.importorskip("sklearn" if "sgd" in model else "lightgbm" if "light" in model else "numpy")
+    out = tmp_path / "run"
+    train(**{**inputs.options(out_dir=out, arms=(), feature_profile="base_only"), "model": model, **options})
+    files = sorted(path.name for path in (out / "model").iterdir())
+    assert [name for name in files if name.startswith("donor")] == [f"donor_{fold}{suffix}" for fold in (1, 2, 3)]
+    found = predictions(out)
+    assert found.height == 59_000
+    assert (found["base_scores_donor"] != found["base_donor"]).any()
+    saved = MetaModel.load(out / "model")
+    assert saved.learner["name"] in model
+    assert pl.read_csv(out / "feature_manifest.csv").height == len(saved.features)

@@ -17,6 +17,7 @@ from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.features import REACH
 from meta_spliceai.train import whole_gene
+from meta_spliceai.train.learners.xgboost_learner import XGBoostModel
 from meta_spliceai.train.matrix import load_rows, open_dataset
 from meta_spliceai.train.residual import Correction, Ensemble, base_margin
 from meta_spliceai.train.whole_gene import merged_length, score_tiles, tiles_of
@@ -50,7 +51,7 @@ def model_of(inputs: Inputs, names: list[str], gate: float = GATE) -> Ensemble:
     for channel in SITE_TYPES:
         margin = base_margin(rows.score(channel)[rows.gated])
         matrix = xgboost.DMatrix(rows.features, label=rows.truth(channel)[rows.gated], base_margin=margin)
-        corrections[channel] = (Correction(xgboost.train(PARAMETERS, matrix, 10), 0.8),)
+        corrections[channel] = (Correction(XGBoostModel(xgboost.train(PARAMETERS, matrix, 10)), 0.8),)
     return Ensemble(tuple(names), gate, corrections)
 
 
@@ -184,7 +185,8 @@ def test_the_flank_lies_inside_what_was_scored(opened: Opened) -> None:
 
 
 def test_a_margin_starts_from_the_base_models_logit(opened: Opened, inputs: Inputs) -> None:
-    untrained = xgboost.train(PARAMETERS, xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[0, 1]), 0)
+    matrix = xgboost.DMatrix(np.zeros((2, 1), np.float32), label=[0, 1])
+    untrained = XGBoostModel(xgboost.train(PARAMETERS, matrix, 0))
     model = Ensemble(("donor_logit",), GATE, dict.fromkeys(SITE_TYPES, (Correction(untrained, 1.0),)))
     (tile,) = score_tiles(opened.named("RARE"), opened.artifacts, opened.genome, {"m": model})
     corrected = tile.corrected["m"]["acceptor"]

@@ -9,5 +9,10 @@ plan        from options to a checked plan
 probe       do features stay the same when a gene's annotated ends move?
 documents   what the finished dataset says about itself
 finish      probe, documents, the folder's own facts
+layout      which genes are in which batch, and what makes a batch the same
+assembly    batches into a folder: what is done is kept, the rest is made
+extend      more genes into a dataset that exists
 run         plan -> batches -> finish
+incremental the same as a call of Python
+merge       datasets that were built apart become one (merge_sources: may they? merge_plan: how?)
 """

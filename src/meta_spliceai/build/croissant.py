@@ -25,7 +25,7 @@ _CROISSANT_TERMS = (
     "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
     "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
 )  # fmt: skip
-_MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".csv": "text/csv", ".json": "application/json"}
+_MEDIA_TYPES = {".parquet": "application/x-parquet", ".csv": "text/csv", ".json": "application/json"}
 _TABLES = {"gene_manifest.csv": GENE_MANIFEST_TABLE, "sampling_ledger.csv": LEDGER_TABLE}
 
 

@@ -15,7 +15,7 @@ from meta_spliceai.build.master import trim_file
 from meta_spliceai.build.plan import BuildPlan
 from meta_spliceai.build.sampling import TRIMMED_BY, trim
 
-ROWS_TRIED = 10_000
+ROWS_TRIED = 20_000
 """Rows that are really built, to learn seconds and bytes per row."""
 
 _BASES_COUNTED_AT_ONCE = 5_000_000
@@ -91,6 +91,7 @@ def _trial(plan: BuildPlan, kept: pl.DataFrame) -> tuple[float, int, int]:
     some = kept.gather_every(step)
     with tempfile.TemporaryDirectory() as folder:
         batch = dataclasses.replace(plan.batches[0], gene_ids=tuple(some["gene_id"].to_list()), folder=Path(folder))
+        make_batch(dataclasses.replace(batch, gene_ids=batch.gene_ids[:1]))  # what is done once must not count
         start = time.perf_counter()
         make_batch(batch)
         seconds = time.perf_counter() - start

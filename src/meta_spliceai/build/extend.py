@@ -6,7 +6,7 @@ whether or not the last one is full: no row depends on which other genes a batch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meta_spliceai.build.layout import (
@@ -26,8 +26,25 @@ from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import Manifest, differences
 
 
-def check_extension(*, overwrite: bool, shard: str | None) -> None:
-    """Refuse options that contradict `--extend`."""
+def check_extension(held: Manifest, options: Mapping[str, Any], *, overwrite: bool, shard: str | None) -> None:
+    """Refuse what can be refused before the genes are chosen, which may take a base pass.
+
+    Parameters
+    ----------
+    held
+        Manifest of the dataset.
+    options
+        Options that must be those of the dataset, as far as they are known already.
+    overwrite, shard
+        Options that contradict `--extend`.
+
+    Raises
+    ------
+    InputError
+        An option that contradicts.
+    PlanMismatchError
+        Other options than those of the dataset; the differences are listed.
+    """
     given = "--overwrite" if overwrite else "--shard" if shard is not None else None
     if given is not None:
         raise InputError(
@@ -35,6 +52,7 @@ def check_extension(*, overwrite: bool, shard: str | None) -> None:
             found=f"{given} besides",
             action="leave one of them out; genes added as a dataset of their own can be joined by `dataset merge`",
         )
+    _refuse(differences(held, {**held.parameters, **options}, held.inputs))
 
 
 def extended_plan(plan: BuildPlan, held: Manifest) -> BuildPlan:
@@ -71,7 +89,10 @@ def _check_same(plan: BuildPlan, held: Manifest) -> None:
     of_genes = CHOICE_OF_GENES | (LAYOUT - {SHARD})
     there: Mapping[str, Any] = {name: value for name, value in held.parameters.items() if name in of_genes}
     options = {name: value for name, value in plan.parameters.items() if name not in of_genes}
-    found = differences(held, plain({**there, **options}), plan.inputs)
+    _refuse(differences(held, plain({**there, **options}), plan.inputs))
+
+
+def _refuse(found: Sequence[str]) -> None:
     if found:
         raise PlanMismatchError(
             expected="a dataset that was built with the same options, reference and base pass, but for the genes",

@@ -45,7 +45,12 @@ class Paperwork:
     profile: bool = False
 
 
-def finish(folder: Folder, plan: BuildPlan, identities: Mapping[str, str], paperwork: Paperwork = Paperwork()) -> None:
+USUAL_PAPERWORK = Paperwork()
+
+
+def finish(
+    folder: Folder, plan: BuildPlan, identities: Mapping[str, str], paperwork: Paperwork = USUAL_PAPERWORK
+) -> None:
     """Probe the features, write the documents and mark the folder complete, as far as that is not done.
 
     Parameters
@@ -68,7 +73,7 @@ def complete(
     identities: Mapping[str, str],
     notes: Sequence[str],
     summarise: Callable[[], Summary],
-    paperwork: Paperwork = Paperwork(),
+    paperwork: Paperwork = USUAL_PAPERWORK,
 ) -> None:
     """Write the documents and mark the folder complete, as far as that is not done.
 

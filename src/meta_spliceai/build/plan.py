@@ -13,21 +13,21 @@ import polars as pl
 from meta_spliceai.basepass.artifacts import Artifacts, open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.batch import BatchPlan, bases_per_row
-from meta_spliceai.build.layout import Shard, batches_of, shard_parameters
+from meta_spliceai.build.layout import Shard, batches_of, shard_parameters, trim_rule
 from meta_spliceai.build.memory import MemoryPlan, plan_memory
 from meta_spliceai.build.missing import PassOnDemand
 from meta_spliceai.build.sampling import TrimRule
 from meta_spliceai.build.select import GeneChoice, GeneRequest, select_genes
-from meta_spliceai.errors import GeneError, InputError, first_few
+from meta_spliceai.errors import GeneError, InputError, PlanMismatchError, first_few
 from meta_spliceai.features.enricher import Enricher, ReferenceFacts
 from meta_spliceai.features.registry import choose_enrichers, identities_of, load_enrichers
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.describe import column_as_json
-from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, dataset_table_of
+from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, PositionIdMode, dataset_table_of
 from meta_spliceai.store.fingerprint import plain
-from meta_spliceai.store.folder import MANIFEST
+from meta_spliceai.store.folder import MANIFEST, Manifest, differences
 
 LARGEST_K = 8
 """With k = 8 a row has 65,536 k-mer columns, a hundred times the bases of its window."""
@@ -101,6 +101,7 @@ def plan_build(
     workflow_options: Mapping[str, Any],
     workers: int,
     memory_limit: int | None,
+    position_id_mode: PositionIdMode | None = None,
     enrichers: Sequence[str] | None = None,
     evidence: Sequence[str] | None = None,
     shard: Shard | None = None,
@@ -136,6 +137,7 @@ def plan_build(
     )
     base_pass.complete(choice.gene_ids)
     artifacts = artifacts_of(loaded, folder)
+    _check_mode(artifacts, position_id_mode)
     check_covered(artifacts, loaded, choice.gene_ids)
     parameters = {
         "subset_policy": choice.policy,
@@ -183,6 +185,40 @@ def plan_build(
     return plan if shard is None else plan.with_parameters(shard_parameters(parameters, shard))
 
 
+def plan_held(manifest: Manifest, *, reference: Path | None, eval_dir: Path | None, output_dir: Path) -> BuildPlan:
+    """The plan of a dataset whose batches are all there, from what its manifest says.
+
+    Raises
+    ------
+    PlanMismatchError
+        The reference or the base pass is not the one that the dataset is made from.
+    """
+    loaded = load_reference(reference)
+    artifacts = artifacts_of(loaded, eval_dir)
+    parameters = dict(manifest.parameters)
+    choice = GeneChoice(parameters["subset_policy"], loaded.genes.clear(), ())
+    template = BatchPlan(
+        number=0,
+        gene_ids=(),
+        reference=loaded.path,
+        eval_dir=artifacts.path,
+        folder=output_dir,
+        rule=trim_rule(parameters),
+        kmer_sizes=tuple(parameters["kmer_sizes"]),
+        batch_rows=1,
+    )
+    table = dataset_table_of(parameters)
+    plan = BuildPlan(loaded, artifacts, choice, table, parameters, (template,), MemoryPlan(1, 1, 0))
+    found = differences(manifest, parameters, plan.inputs)
+    if found:
+        raise PlanMismatchError(
+            expected="the reference and the base pass that the dataset is made from",
+            found="; ".join(found),
+            action="give them with --reference and --eval-dir, or run the build command again; finished batches are kept",
+        )
+    return plan.with_parameters(parameters)
+
+
 def _never_for_a_shard(run_workflow: bool | None) -> bool:
     """Shards are built at the same time, and each would run the same base pass."""
     if run_workflow:
@@ -192,6 +228,29 @@ def _never_for_a_shard(run_workflow: bool | None) -> bool:
             action="run `meta-spliceai basepass run` over the genes first, once, then build the shards",
         )
     return False
+
+
+def _check_mode(artifacts: Artifacts, wanted: PositionIdMode | None) -> None:
+    if wanted is not None and wanted != artifacts.position_id_mode:
+        raise InputError(
+            expected=f"artifacts in the position-id mode {wanted} at {artifacts.path}",
+            found=f"the mode {artifacts.position_id_mode}",
+            action=f"run `meta-spliceai basepass positions --position-id-mode {wanted}`: no base is scored again",
+        )
+
+
+def sizes_of(values: Sequence[int | str]) -> list[int]:
+    """Sizes of k-mers from numbers, or texts of numbers with commas or spaces between them; 0 means none.
+
+    Raises
+    ------
+    InputError
+        Something that is no whole number.
+    """
+    texts = [item for value in values for item in str(value).replace(",", " ").split()]
+    if not all(text.isdecimal() for text in texts):
+        raise InputError("whole numbers for --kmer-sizes", " ".join(texts), "give for example --kmer-sizes 3,5")
+    return [int(text) for text in texts if int(text)]
 
 
 def _checked_kmer_sizes(kmer_sizes: Sequence[int]) -> tuple[int, ...]:

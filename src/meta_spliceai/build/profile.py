@@ -94,10 +94,10 @@ def _percent(part: float | None) -> str:
 
 
 def _completeness(nulls: Mapping[str, Mapping[str, Any]], rows: int) -> str:
-    missing = [(name, n["rows"], share(n["rows"], rows)) for name, n in nulls.items() if n["rows"]]
+    missing = [(f"`{name}`", n["rows"], share(n["rows"], rows)) for name, n in nulls.items() if n["rows"]]
     if not missing:
         return "No column has a missing value."
-    return document("All other columns are complete.", data_table(["column", "missing", "share"], missing)).rstrip("\n")
+    return document(data_table(["column", "missing", "share"], missing), "All other columns are complete.").rstrip("\n")
 
 
 _KEEP_IN_MIND = """\

@@ -12,16 +12,19 @@ from pathlib import Path
 from meta_spliceai.build import master
 from meta_spliceai.build.assembly import assemble
 from meta_spliceai.build.batch import make_batch
+from meta_spliceai.build.estimate import BuildEstimate, estimate_build
 from meta_spliceai.build.extend import check_extension, extended_plan
-from meta_spliceai.build.finish import finish
+from meta_spliceai.build.finish import USUAL_PAPERWORK, Paperwork, finish
 from meta_spliceai.build.layout import Shard, batch_identities
 from meta_spliceai.build.memory import parsed_size
 from meta_spliceai.build.missing import parsed_workflow_options
-from meta_spliceai.build.plan import BuildPlan, plan_build
+from meta_spliceai.build.plan import BuildPlan, plan_build, sizes_of
 from meta_spliceai.build.sampling import TrimRule
-from meta_spliceai.build.select import GeneRequest, Policy
+from meta_spliceai.build.select import DEFAULT_GENES, GeneRequest, Policy
 from meta_spliceai.errors import InputError
 from meta_spliceai.reference.genes import separated
+from meta_spliceai.schema.tables import PositionIdMode
+from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import Folder, read_manifest
 
 KIND = "dataset"
@@ -59,8 +62,8 @@ def build(
     *,
     reference: Path | None = None,
     eval_dir: Path | None = None,
-    output_dir: Path,
-    n_genes: int = 20_000,
+    output_dir: Path = Path("train_dataset_trimmed"),
+    n_genes: int = DEFAULT_GENES,
     subset_policy: Policy | None = None,
     gene_ids: Sequence[str] | None = None,
     additional_gene_ids: Sequence[str] | None = None,
@@ -69,7 +72,7 @@ def build(
     gene_types: Sequence[str] | None = None,
     batch_size: int = 1_000,
     batch_rows: int = 500_000,
-    kmer_sizes: Sequence[int] = (6,),
+    kmer_sizes: Sequence[int | str] = (6,),
     enrichers: Sequence[str] | None = None,
     evidence: Sequence[str] | None = None,
     hard_prob: float = 0.15,
@@ -80,11 +83,15 @@ def build(
     memory_limit: str | None = None,
     run_workflow: bool | None = None,
     workflow_kwargs: str | None = None,
+    position_id_mode: PositionIdMode | None = None,
     extend: bool = False,
     shard: str | None = None,
+    no_manifest: bool = False,
+    document: bool = False,
+    dry_run: bool = False,
     verify: bool = False,
     overwrite: bool = False,
-) -> BuildResult:
+) -> BuildResult | BuildEstimate:
     """Build a training dataset from the artifacts of a base pass, batch by batch.
 
     An interrupted build resumes when it is called again: finished batches are kept. The rows and their values depend on
@@ -101,9 +108,9 @@ def build(
     n_genes
         How many genes a policy chooses, the additional ones among them; `all` and `custom` take no notice of it.
     subset_policy
-        `all`, every gene with artifacts; `random`; `custom`, only the listed genes; `error_total`, `error_fp` or
-        `error_fn`, the genes with the most positions that the base model gets wrong. Default: `custom` where genes are
-        listed, else `all`.
+        `error_total`, `error_fp` or `error_fn`, the genes with the most positions that the base model gets wrong;
+        `random`; `all`, every gene with artifacts; `custom`, only the listed genes. Default: `custom` where genes are
+        listed, else `error_total` among the genes that have artifacts.
     gene_ids
         Exactly these genes, as ids or names, whatever the policy.
     additional_gene_ids
@@ -152,6 +159,16 @@ def build(
     shard
         Build only a share of the batches, as NUMBER/HOW_MANY, such as 1/8 to 8/8 in eight jobs with a folder each;
         `dataset merge` joins them. All genes must have artifacts before.
+    position_id_mode
+        What a row is: `genomic` one per base and gene, `transcript` one per transcript with a site there, `splice_aware`
+        the same with the transcript's own label, `hybrid` genomic rows that list all transcripts. Default: as in the
+        artifacts, which decide; `basepass positions` makes them in another mode.
+    no_manifest
+        Leave out gene_manifest.csv; the tools that need it say so.
+    document
+        Write the dataset's profile, its technical specification and a script that validates it, too.
+    dry_run
+        Only say what would be built: rows, time, memory and disk. Nothing is written, and no base pass is run.
     verify
         Compare the checksums of finished batches, not only their sizes and footers; damaged ones are made again.
     overwrite
@@ -171,11 +188,18 @@ def build(
     StoreError
         There is no dataset to extend, or it has patches.
     """
+    rule = TrimRule(hard_prob, window, easy_ratio, seed)
     if extend:
-        check_extension(overwrite=overwrite, shard=shard)
-        read_manifest(output_dir, KIND, FORMAT_VERSION)  # before a base pass is run for it
+        held = read_manifest(output_dir, KIND, FORMAT_VERSION)
+        sizes = (
+            sorted(sizes_of(kmer_sizes)) if held.parameters["kmer_sizes"] else []
+        )  # without k-mers sizes say nothing
+        options = {**plain(rule), "batch_size": batch_size, "kmer_sizes": sizes}
+        check_extension(held, options, overwrite=overwrite, shard=shard)
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
+    if dry_run and run_workflow is not False:
+        run_workflow = False
     plan = plan_build(
         GeneRequest(
             n_genes,
@@ -187,15 +211,16 @@ def build(
             separated(gene_types),
             seed,
         ),
-        TrimRule(hard_prob, window, easy_ratio, seed),
+        rule,
         reference=reference,
         eval_dir=eval_dir,
         output_dir=output_dir,
         batch_size=batch_size,
         batch_rows=batch_rows,
-        kmer_sizes=kmer_sizes,
+        kmer_sizes=sizes_of(kmer_sizes),
         run_workflow=run_workflow,
         workflow_options=parsed_workflow_options(workflow_kwargs),
+        position_id_mode=position_id_mode,
         enrichers=separated(enrichers),
         evidence=evidence,
         workers=workers,
@@ -204,12 +229,43 @@ def build(
     )
     for note in plan.choice.notes:
         log.warning("%s", note)
-    return _carry_out(plan, output_dir, verify=verify, overwrite=overwrite, extend=extend)
+    if dry_run:
+        return estimate_build(plan)
+    return carry_out(
+        plan,
+        output_dir,
+        verify=verify,
+        overwrite=overwrite,
+        extend=extend,
+        paperwork=Paperwork(gene_manifest=not no_manifest, profile=document),
+    )
 
 
-def _carry_out(
-    plan: BuildPlan, output_dir: Path, *, verify: bool = False, overwrite: bool = False, extend: bool = False
+def carry_out(
+    plan: BuildPlan,
+    output_dir: Path,
+    *,
+    verify: bool = False,
+    overwrite: bool = False,
+    extend: bool = False,
+    paperwork: Paperwork = USUAL_PAPERWORK,
 ) -> BuildResult:
+    """Make what is missing of a planned dataset and finish it.
+
+    Parameters
+    ----------
+    plan, output_dir
+        What is built, and where.
+    verify, overwrite, extend
+        As the options of `build`.
+    paperwork
+        Which documents are wanted.
+
+    Raises
+    ------
+    PlanMismatchError, BusyError, LeakageError, StoreError
+        As `build`.
+    """
     with _opened(plan, output_dir, overwrite=overwrite, extend=extend) as (folder, wanted):
         identities = batch_identities(wanted.parameters, wanted.inputs)
         made = assemble(
@@ -221,7 +277,7 @@ def _carry_out(
             workers=wanted.memory.workers,
             verify=verify,
         )
-        finish(folder, wanted, identities)
+        finish(folder, wanted, identities, paperwork)
         rows = int(folder.manifest.facts["rows"])
         folder.log("build", batches=len(identities), batches_made=made, rows=rows, workers=wanted.memory.workers)
     return BuildResult(

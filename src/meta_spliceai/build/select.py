@@ -22,6 +22,9 @@ from meta_spliceai.reference.load import Reference
 Policy = Literal["all", "random", "custom", "error_total", "error_fp", "error_fn"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
+DEFAULT_POLICY: Policy = "error_total"
+DEFAULT_GENES = 20_000
+
 _ERRORS_COUNTED = {"error_total": ("FP", "FN"), "error_fp": ("FP",), "error_fn": ("FN",)}
 
 ErrorCounter = Callable[[Sequence[str], Sequence[str]], dict[str, int]]
@@ -114,8 +117,9 @@ def select_genes(
     Parameters
     ----------
     available
-        Ids of the genes that have artifacts; the policy `all` chooses these. The other policies choose among all genes
-        of the reference, so that what they choose does not depend on how far a base pass has come.
+        Ids of the genes that have artifacts; the policy `all` chooses these, and so does the default where no policy is
+        given. A policy that is given chooses among all genes of the reference, so that what it chooses does not depend
+        on how far a base pass has come.
     count_errors
         Called only by the `error_*` policies, with the genes they choose among.
 
@@ -128,11 +132,12 @@ def select_genes(
     policy = _policy_of(request, names)
     listed = choose_genes(reference, genes=names) if names else reference.genes.clear()
     eligible, notes = _of_types(reference, listed, request.gene_types)
-    if policy == "all":
+    if policy == "all" or (policy == DEFAULT_POLICY and request.policy is None):
         eligible, left_out = _with_artifacts(eligible, listed, available)
         notes += left_out
     chosen = _fill_up(eligible, listed, policy, request, count_errors)
-    if policy not in ("all", "custom") and len(chosen) < request.n_genes:
+    wanted = request.policy is not None or request.n_genes != DEFAULT_GENES
+    if policy not in ("all", "custom") and wanted and len(chosen) < request.n_genes:
         notes.append(f"{len(chosen):,} genes chosen, not {request.n_genes:,}: there are no more of them")
     genes = eligible.filter(pl.col("gene_id").is_in(chosen))
     if genes.is_empty():
@@ -151,7 +156,7 @@ def seeded_order(gene_ids: Iterable[str], seed: int, purpose: str) -> list[str]:
 
 
 def _policy_of(request: GeneRequest, names: Sequence[str] | None) -> Policy:
-    policy: Policy = request.policy or ("all" if names is None else "custom")
+    policy: Policy = request.policy or (DEFAULT_POLICY if names is None else "custom")
     if request.gene_ids is not None:
         policy = "custom"
     if policy == "custom" and not names:
@@ -195,6 +200,8 @@ def _fill_up(
     others = [gene_id for gene_id in genes["gene_id"] if gene_id not in first]
     if policy == "all":
         return [*sorted(first), *others]
+    if len(others) <= request.n_genes - len(first):
+        return [*sorted(first), *others]  # all of them, in whatever order
     if policy == "random":
         others = seeded_order(others, request.seed, "select")
     else:

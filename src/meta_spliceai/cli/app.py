@@ -49,6 +49,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("genes list", "genes_list"),
     ("genes select", "genes_select"),
     ("build", "build"),
+    ("dataset merge", "dataset_merge"),
     ("dataset summary", "dataset_summary"),
     ("dataset validate", "dataset_validate"),
     ("dataset dedup", "dataset_dedup"),
@@ -67,7 +68,7 @@ _GROUP_HELP = {
     "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
     "artifacts": "Find and remove damaged files of a base pass.",
-    "dataset": "Look at datasets, compare them, mend them and add to them.",
+    "dataset": "Join datasets, look at them, compare them, mend them and add to them.",
     "enrichers": "See what can be known of a base besides its scores.",
     "genes": "Make lists of genes to build datasets from.",
 }

@@ -20,6 +20,7 @@ import polars as pl
 from meta_spliceai.build import master
 from meta_spliceai.build.batch import COUNTED
 from meta_spliceai.build.finish import complete, counts_of
+from meta_spliceai.build.layout import LAYOUT, history
 from meta_spliceai.build.patches import ADDED_COLUMNS, MERGED_UNITS
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.build.summary import Summary
@@ -217,13 +218,13 @@ def _summary(folder: Folder, plan: Rewrite, genes: pl.DataFrame, ledger: pl.Data
         base_model=facts.get("base_model", _UNKNOWN_MODEL),
         base_pass=facts.get("base_pass", _UNKNOWN_PASS),
         inputs=folder.manifest.inputs,
-        parameters={name: value for name, value in parameters.items() if name not in _NOT_OPTIONS},
+        parameters={name: value for name, value in parameters.items() if name not in {*_NOT_OPTIONS, *LAYOUT}},
         software=folder.manifest.software,
         table=plan.table,
         genes=genes,
         ledger=ledger,
         counts=counts_of(folder, parts),
-        notes=tuple(str(step["note"]) for step in parameters[MAINTENANCE]),
+        notes=(*history(parameters), *(str(step["note"]) for step in parameters[MAINTENANCE])),
         probe=facts.get("boundary_probe", {"features_checked": 0, "genes": [], "changed": []}),
     )
 
@@ -248,7 +249,7 @@ def _read_csv(path: Path, table: Table) -> pl.DataFrame:
         raise StoreError(
             expected=f"a readable {table.name} in {path}",
             found=str(error).splitlines()[0],
-            action="run the same build command again; it makes the document again",
+            action="run the same build command again (without --no-manifest); it makes the document again and nothing else",
         ) from error
 
 

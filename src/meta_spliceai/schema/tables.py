@@ -377,7 +377,7 @@ def dataset_table_of(parameters: Mapping[str, Any]) -> Table:
 GENE_MANIFEST_TABLE = Table(
     "gene_manifest",
     1,
-    "one row per gene of a dataset, in reference order",
+    "one row per gene of a dataset, in the order of its rows",
     (
         Column("global_index", pl.Int64, "key", "gene", "0-based row number", low=0),
         _GENE_ID, _GENE_NAME, _GENE_TYPE, _CHROM, _STRAND,

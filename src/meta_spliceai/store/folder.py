@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import json
 import platform
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +31,10 @@ from meta_spliceai.store.staged import finish_replacement, is_half_replaced, sta
 MANIFEST = "manifest.json"
 RUN_LOG = "run_log.jsonl"
 _LOCK = ".lock"
-_SOFTWARE = ("meta-spliceai", "numpy", "polars", "pyarrow", "openvino", "xgboost-cpu", "xgboost")
+_SOFTWARE = (
+    *("meta-spliceai", "numpy", "polars", "pyarrow", "openvino"),
+    *("xgboost-cpu", "xgboost", "lightgbm", "catboost", "scikit-learn"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,8 @@ class Folder:
             finish_replacement(path)
             atomic.remove_leftovers(path)
             versions = software_versions() if software is None else dict(software)
-            fresh = Manifest(kind, format_version, plain(dict(parameters)), dict(inputs), versions, {}, False, {})
+            wanted = _as_on_disk(parameters)
+            fresh = Manifest(kind, format_version, wanted, dict(inputs), versions, {}, False, {})
             if (path / MANIFEST).exists():
                 folder = cls(path, read_manifest(path, kind, format_version))
                 found = differences(folder.manifest, fresh.parameters, fresh.inputs)
@@ -307,7 +312,7 @@ class Folder:
     def amend(self, manifest: Manifest) -> None:
         """Write another manifest in one step, then delete the files that only the old one names."""
         old = [file.name for file in self._manifest.files()]
-        self._manifest = manifest
+        self._manifest = dataclasses.replace(manifest, parameters=_as_on_disk(manifest.parameters))
         self._write()
         staying = {file.name for file in manifest.files()}
         for name in old:
@@ -361,6 +366,12 @@ def locked(path: Path, name: str = _LOCK) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _as_on_disk(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the manifest gives them when it is read again: what is made of them is then the same after a stop."""
+    written: dict[str, Any] = json.loads(json.dumps(plain(dict(parameters)), sort_keys=True))
+    return written
 
 
 def differences(

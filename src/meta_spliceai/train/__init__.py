@@ -2,9 +2,17 @@
 
 groups        genes that must stay together: overlapping or alike
 split         groups -> folds
+learners      what can learn a correction, by name
+baseline      gene by gene beside the base model
+datasets      load_dataset and prepare_xy, for scripts and notebooks
+rows          rows from datasets, frames or arrays, with features in memory or on disk
+holdout       groups -> training, validation and test sides
+feed          learners fed from disk
+sampled       what sampled rows estimate
+trainer       Trainer and IncrementalTrainer: one model from one split
 matrix        rows of a dataset as arrays, with weights
 leakage       what must not be learnt from, found before anything is learnt
-residual      one boosted correction of the base model's logit
+residual      one learnt correction of the base model's logit
 logistic      regression with few bounded parameters
 calibrate     strictly monotone maps to probabilities
 arms          what is compared with what
@@ -17,3 +25,23 @@ describe      what a run and a model say about themselves
 parts         the parts of a run, each made once
 run           all of it
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meta_spliceai.train import datasets
+    from meta_spliceai.train.trainer import IncrementalTrainer, Trainer
+
+__all__ = ["IncrementalTrainer", "Trainer", "datasets"]
+
+
+def __getattr__(name: str) -> Any:
+    """`Trainer`, `IncrementalTrainer` and `datasets`, imported when first asked for: importing a stage does nothing."""
+    if name == "datasets":
+        return import_module("meta_spliceai.train.datasets")
+    if name in __all__:
+        return getattr(import_module("meta_spliceai.train.trainer"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -69,8 +69,9 @@ def labelled_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
 def feature_manifest(model: MetaModel) -> pl.DataFrame:
     """What a model reads: feature, role, origin, donor_gain, acceptor_gain, rank.
 
-    A gain is the feature's share of the loss that the trees of a channel take away, over all fold models, each counting as
-    far as its correction is applied; rank 1 has the largest sum of both.
+    A gain is the feature's share of what the models of a channel gain from all of them, over all fold models, each
+    counting as far as its correction is applied: of the loss that the splits of boosted trees take away; in other learners
+    see `gains` of their models. Rank 1 has the largest sum of both.
     """
     gains = {f"{channel}_gain": _gain_shares(model, channel) for channel in SITE_TYPES}
     frame = pl.DataFrame(
@@ -88,8 +89,7 @@ def feature_manifest(model: MetaModel) -> pl.DataFrame:
 def _gain_shares(model: MetaModel, channel: str) -> npt.NDArray[np.float64]:
     total = np.zeros(len(model.features))
     for correction in model.ensemble.corrections[channel]:
-        for name, gain in correction.booster.get_score(importance_type="total_gain").items():
-            total[int(name[1:])] += correction.shrinkage * float(np.sum(gain))
+        total += correction.shrinkage * correction.model.gains(total.size)
     return total / total.sum() if total.any() else total
 
 
@@ -113,6 +113,7 @@ def model_card(model: MetaModel) -> str:
             "|---|---|",
             f"| profile | `{model.profile}` |",
             f"| features | {len(model.features)}: {counts} |",
+            f"| learner | {model.learner['name']} |",
             f"| gate | bases with an own-channel base score of at least {model.ensemble.gate:g} are corrected |",
             *(f"| share of the {c} correction that is applied, by fold | {shares[c]} |" for c in SITE_TYPES),
             f"| training genes | {len(model.training_genes):,}, listed in `{MODEL_FILE}` |",

@@ -63,7 +63,7 @@ class FoldFitter:
             A feature gives the label away.
         """
         plan = self._plan
-        rows = load_rows(plan.dataset, plan.columns, plan.genes, plan.recipe.gate)
+        rows = load_rows(plan.dataset, plan.columns, plan.genes, plan.method.recipe.gate)
         check_rows(rows, plan.columns, plan.dataset.table)
         return rows
 
@@ -85,7 +85,7 @@ class FoldFitter:
 
     def reaching(self, channel: str) -> BoolArray:
         """Which rows with features reach the gate in a channel, shape (rows with features,)."""
-        return self.rows.start(channel)[self.rows.gated] >= np.float32(self._plan.recipe.gate)
+        return self.rows.start(channel)[self.rows.gated] >= np.float32(self._plan.method.recipe.gate)
 
     def fit_fold(self, fold: int) -> Iterator[tuple[Arm, str, Correction]]:
         """Fit every arm and channel on the other folds, several at a time, in a fixed order."""
@@ -109,7 +109,7 @@ class FoldFitter:
         label = self.rows.truth(channel)[self.rows.gated[self._training_rows(fold, channel)]]
         if label.all() or not label.any():
             raise InputError(
-                expected=f"{channel}s and other bases with a base score of at least {self._plan.recipe.gate:g} in the rows "
+                expected=f"{channel}s and other bases with a base score of at least {self._plan.method.recipe.gate:g} in the rows "
                 f"that the model of fold {fold + 1} learns from",
                 found=f"{int(label.sum())} {channel}s among {label.size} rows",
                 action="build a dataset of more genes with splice sites, or give fewer --folds",
@@ -126,7 +126,7 @@ class FoldFitter:
             group=self.group[at],
         )
         seed = seeded_word(self._plan.seed, "fit", fold, arm.name, channel)
-        return fit_correction(examples, self._plan.recipe, seed=seed)
+        return fit_correction(examples, self._plan.method, seed=seed)
 
     def out_of_fold(self, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> dict[str, dict[str, Logs]]:
         """Scores of every row by the model that had not seen it, by arm (and for the base model) and channel.

@@ -1,16 +1,23 @@
-"""A saved meta-model: boosters in XGBoost's own format, everything else in JSON. Nothing is ever unpickled.
+"""A saved meta-model: models in their learner's own format, everything else in JSON.
 
-model.json              what the model is and needs, with the SHA-256 of every booster
-donor_1.ubj …           one booster per fold and site type
+model.json              what the model is and needs, with shrinkage and SHA-256 of every learner's model
+donor_1.ubj …           one learner's model per fold and site type
+model.pkl               all of them in one pickle, for programs that want one; read only when told to trust it
 model_card.md           the same for people
+
+A pickle is a program that runs when it is loaded. `model.pkl` holds nothing but the content of the other files and a call
+of `from_files`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +33,21 @@ from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import dataset_table
-from meta_spliceai.store.atomic import read_json, write_bytes, write_json
-from meta_spliceai.store.fingerprint import file_sha256, plain
+from meta_spliceai.store.atomic import json_bytes, write_bytes
+from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.evidence import NeededEnricher, load_needed
+from meta_spliceai.train.learners.spec import LEARNERS
 from meta_spliceai.train.predictions import calibrated
 from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.whole_gene import score_tiles
 
 KIND = "meta-model"
-FORMAT_VERSION = 2
-MODEL_FILE, CARD_FILE = "model.json", "model_card.md"
+FORMAT_VERSION = 3
+MODEL_FILE, CARD_FILE, PICKLE_FILE = "model.json", "model_card.md", "model.pkl"
 
 Floats = npt.NDArray[np.float32]
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,8 @@ class MetaModel:
         The fold models; their mean margin is calibrated.
     calibration
         By site type.
+    learner
+        Name and hyper-parameters of what learnt it.
     base_models
         What each base model says about itself, the first one first, which is the one that is corrected.
     training_genes
@@ -91,6 +102,7 @@ class MetaModel:
     features: tuple[ModelFeature, ...]
     ensemble: Ensemble
     calibration: Mapping[str, Calibration]
+    learner: Mapping[str, Any]
     base_models: tuple[Mapping[str, Any], ...]
     training_genes: tuple[str, ...]
     provenance: Mapping[str, Any]
@@ -167,15 +179,29 @@ class MetaModel:
             yield ScoredBases(tile.interval, tile.genes, tile.base, meta)
 
     def save(self, folder: Path) -> list[str]:
-        """Write boosters and description into `folder`, `model.json` last; returns the names of the files."""
-        digests = {}
+        """Write models and description into `folder`, `model.json` last; returns the names of the files."""
+        files = {**self.to_files(), PICKLE_FILE: pickle.dumps(self, protocol=5)}
+        for name in sorted(files, key=lambda name: (name == MODEL_FILE, name)):
+            write_bytes(folder / name, files[name])
+        return [*(name for name in files if name != MODEL_FILE), MODEL_FILE]
+
+    def to_files(self) -> dict[str, bytes]:
+        """The content of its files by name, `model.json` last."""
+        suffix = LEARNERS[self.learner["name"]].suffix
+        files, held = {}, {}
         for channel in SITE_TYPES:
             for number, correction in enumerate(self.ensemble.corrections[channel], 1):
-                name = f"{channel}_{number}.ubj"
-                write_bytes(folder / name, correction.to_bytes())
-                digests[name] = file_sha256(folder / name)
-        write_json(folder / MODEL_FILE, {**self._described(), "boosters": digests})
-        return [*digests, MODEL_FILE]
+                name = f"{channel}_{number}{suffix}"
+                files[name] = correction.model.to_bytes()
+                held[name] = {
+                    "sha256": hashlib.sha256(files[name]).hexdigest(),
+                    "shrinkage": correction.shrinkage,
+                    "residual": correction.residual,
+                }
+        return {**files, MODEL_FILE: json_bytes({**self._described(), "corrections": held})}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MetaModel.from_files, (self.to_files(),)
 
     def _described(self) -> dict[str, Any]:
         described: dict[str, Any] = plain(
@@ -186,6 +212,7 @@ class MetaModel:
                 "gate": self.ensemble.gate,
                 "features": list(self.features),
                 "calibration": dict(self.calibration),
+                "learner": dict(self.learner),
                 "base_models": [dict(one) for one in self.base_models],
                 "training_genes": list(self.training_genes),
                 **({"enrichers": [one.described() for one in self.enrichers]} if self.enrichers else {}),
@@ -195,16 +222,42 @@ class MetaModel:
         return described
 
     @classmethod
-    def load(cls, path: Path) -> MetaModel:
-        """Load a model from its folder, or from the folder of the training run that made it.
+    def load(cls, path: Path, *, trust_pickle: bool = False) -> MetaModel:
+        """Load a model from its folder, from the folder of the training run that made it, or from its pickle.
+
+        Parameters
+        ----------
+        trust_pickle
+            Whether a `.pkl` file may be loaded. Loading it runs whatever program it holds: trust only your own.
 
         Raises
         ------
         ModelError
-            There is none, it is damaged or of another format or schema version, or its features are unknown here.
+            There is none, it is damaged or of another format or schema version, its features are unknown here, or it is a
+            pickle that is not trusted.
         """
+        if path.suffix == ".pkl":
+            return load_pickle(path, cls, trust=trust_pickle)
         folder = path if (path / MODEL_FILE).exists() else path / "model"
-        described = _read_description(folder, path)
+        if not (folder / MODEL_FILE).is_file():
+            raise ModelError(
+                expected=f"a meta-model folder with {MODEL_FILE} at {path}",
+                found="no such file" if path.exists() else "the path does not exist",
+                action="give the model folder that `meta-spliceai train` wrote",
+            )
+        return cls.from_files({file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}, folder)
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], where: Path | None = None) -> MetaModel:
+        """The model whose files have this content, by name; `where` they are is said in messages.
+
+        Raises
+        ------
+        ModelError
+            As `load`.
+        """
+        folder = where or Path("the pickle")
+        described = _read_description(files[MODEL_FILE], folder)
         try:
             features = tuple(ModelFeature(**feature) for feature in described["features"])
             model = cls(
@@ -213,9 +266,10 @@ class MetaModel:
                 ensemble=Ensemble(
                     tuple(feature.name for feature in features),
                     float(described["gate"]),
-                    {c: _load_corrections(folder, described["boosters"], c) for c in SITE_TYPES},
+                    {channel: _corrections(files, described, channel, folder) for channel in SITE_TYPES},
                 ),
                 calibration={c: Calibration(**described["calibration"][c]) for c in SITE_TYPES},
+                learner=described["learner"],
                 base_models=tuple(described["base_models"]),
                 training_genes=tuple(described["training_genes"]),
                 provenance=described["provenance"],
@@ -240,22 +294,41 @@ def _damaged(path: Path, found: str) -> ModelError:
     return ModelError(
         expected=f"a whole meta-model in {path}",
         found=found,
-        action="restore the file, or train the model again; pickles and other formats are not read",
+        action="restore the file, or train the model again; other formats are not read",
     )
 
 
-def _read_description(folder: Path, path: Path) -> dict[str, Any]:
-    if not (folder / MODEL_FILE).is_file():
+def load_pickle(path: Path, kind: type[Kind], *, trust: bool) -> Kind:
+    """The object of a trusted pickle.
+
+    Raises
+    ------
+    ModelError
+        It is not trusted, cannot be read, or holds something else.
+    """
+    if not trust:
         raise ModelError(
-            expected=f"a meta-model folder with {MODEL_FILE} at {path}",
-            found="no such file" if path.exists() else "the path does not exist",
-            action="give the model folder that `meta-spliceai train` wrote",
+            expected=f"a model in its own safe files instead of the pickle {path}",
+            found="a pickle, which is a program that runs when it is loaded",
+            action=f"give the folder {path.parent}; or say trust_pickle=True if you made the file yourself",
         )
     try:
-        described = read_json(folder / MODEL_FILE)
+        held = pickle.loads(path.read_bytes())
+    except MetaSpliceAIError:
+        raise
+    except Exception as error:  # a pickle can raise anything
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if not isinstance(held, kind):
+        raise _damaged(path, f"a {type(held).__name__}")
+    return held
+
+
+def _read_description(content: bytes, folder: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(content)
         kind, version = described["kind"], described["format_version"]
-    except (MetaSpliceAIError, KeyError, TypeError) as error:
-        raise _damaged(folder / MODEL_FILE, getattr(error, "found", f"it lacks or garbles {error}")) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder / MODEL_FILE, f"it lacks or garbles {error}") from error
     if (kind, version) != (KIND, FORMAT_VERSION):
         raise ModelError(
             expected=f"a {KIND} of format version {FORMAT_VERSION} in {folder}",
@@ -265,16 +338,24 @@ def _read_description(folder: Path, path: Path) -> dict[str, Any]:
     return dict(described)
 
 
-def _load_corrections(folder: Path, digests: Mapping[str, str], channel: str) -> tuple[Correction, ...]:
+def _corrections(
+    files: Mapping[str, bytes], described: Mapping[str, Any], channel: str, folder: Path
+) -> tuple[Correction, ...]:
+    name = described["learner"]["name"]
+    if name not in LEARNERS:
+        raise ModelError(
+            f"a learner among {', '.join(LEARNERS)} in {folder}", f"{name}", "use the version that made it"
+        )
     corrections = []
-    for name, digest in sorted(digests.items(), key=lambda item: (len(item[0]), item[0])):
-        if not name.startswith(f"{channel}_"):
+    for file, entry in sorted(described["corrections"].items(), key=lambda item: (len(item[0]), item[0])):
+        if not file.startswith(f"{channel}_"):
             continue
-        path = folder / name
-        # the digest is compared first: XGBoost's parser should never meet a file that training did not write
-        if not path.is_file() or file_sha256(path) != digest:
-            raise _damaged(path, "no such file" if not path.is_file() else "its content is not what training wrote")
-        corrections.append(Correction.from_bytes(path.read_bytes()))
+        # the digest is compared first: a learner's parser should never meet a file that training did not write
+        if file not in files or hashlib.sha256(files[file]).hexdigest() != entry["sha256"]:
+            raise _damaged(folder / file, "its content is not what training wrote" if file in files else "no such file")
+        corrections.append(
+            Correction(LEARNERS[name].load(files[file]), float(entry["shrinkage"]), bool(entry["residual"]))
+        )
     if not corrections:
         raise _damaged(folder / MODEL_FILE, f"no {channel} model is listed")
     return tuple(corrections)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,21 +14,24 @@ from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write
 from meta_spliceai.store.fingerprint import fingerprint, plain
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.store.tables import write_tsv
-from meta_spliceai.train.arms import ARM_OF_PROFILE, Arm
+from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, Arm
+from meta_spliceai.train.baseline import DELTA_FILE, deltas, whole_gene_calls
 from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
 from meta_spliceai.train.evidence import needed_by_dataset
 from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
+from meta_spliceai.train.learners.spec import settings_of
 from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
+from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, write_trimmed
 from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import merged_length, score_tiles
 from meta_spliceai.workers.progress import track
 
 KIND = "model_run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLIT_FILE, CALIBRATIONS_FILE, METRICS_FILE = "split.tsv", "calibrations.json", "metrics.json"
 MODEL, PREDICTIONS, FEATURE_MANIFEST = "model", "predictions", "feature_manifest.csv"
 
@@ -47,10 +49,12 @@ class RunParts:
         """Make all parts and mark the folder complete; returns rows learnt from, bases predicted, genes and groups."""
         plan = self._plan
         self._write_split()
+        self._write_trimmed()
         self._fit_folds()
         calibrations = self._calibrate()
         self._save_model(calibrations[FINAL])
         self._predict(calibrations)
+        self._compare_genes()
         parts = self._folder.manifest.parts
         bases = sum(
             file.rows or 0 for name in self._planned for file in parts[name].files if name.startswith(PREDICTIONS)
@@ -80,6 +84,15 @@ class RunParts:
             write_tsv(self._plan.split, self._folder.path / SPLIT_FILE)
             self._record("split", {SPLIT_FILE: self._plan.split.height})
 
+    def _write_trimmed(self) -> None:
+        pruned = self._plan.pruned
+        if pruned is None or self._is_done("trimmed", sorted(pruned.names)):
+            return
+        table = pruned.as_frame()
+        write_bytes(self._folder.path / PRUNED_FILE, table.write_csv().encode())
+        rows = write_trimmed(self._plan.dataset, pruned.names, self._folder.path / TRIMMED_FILE)
+        self._record("trimmed", {PRUNED_FILE: table.height, TRIMMED_FILE: rows})
+
     def _fit_folds(self) -> None:
         todo = [
             fold for fold in range(self._plan.folds) if not self._is_done(f"fold_{fold + 1}", self._planned["split"])
@@ -90,8 +103,8 @@ class RunParts:
                 files: dict[str, int | None] = {}
                 shrinkage: dict[str, float] = {}
                 for arm, channel, correction in self._fitter.fit_fold(fold):
-                    name = _booster_file(fold, arm, channel)
-                    write_bytes(self._folder.path / name, correction.to_bytes())
+                    name = self._model_file(fold, arm, channel)
+                    write_bytes(self._folder.path / name, correction.model.to_bytes())
                     files[name] = None
                     shrinkage[f"{arm.name}_{channel}"] = correction.shrinkage
                     progress.advance(1)
@@ -102,16 +115,27 @@ class RunParts:
         return {
             arm.name: Ensemble(
                 self._plan.features_of(arm),
-                self._plan.recipe.gate,
-                {
-                    channel: tuple(
-                        _read_correction(self._folder.path / _booster_file(fold, arm, channel)) for fold in folds
-                    )
-                    for channel in SITE_TYPES
-                },
+                self._plan.method.recipe.gate,
+                {channel: tuple(self._read_correction(fold, arm, channel) for fold in folds) for channel in SITE_TYPES},
             )
             for arm in self._plan.arms
         }
+
+    def _model_file(self, fold: int, arm: Arm, channel: str) -> str:
+        return f"folds/fold_{fold + 1}/{arm.name}_{channel}{self._plan.method.learner.suffix}"
+
+    def _read_correction(self, fold: int, arm: Arm, channel: str) -> Correction:
+        path = self._folder.path / self._model_file(fold, arm, channel)
+        shrinkage = self._folder.manifest.parts[f"fold_{fold + 1}"].facts["shrinkage"][f"{arm.name}_{channel}"]
+        method = self._plan.method
+        try:
+            return Correction(method.learner.load(path.read_bytes()), shrinkage, method.base_margin)
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                expected=f"a fold's model in {path}",
+                found=str(error).splitlines()[0],
+                action="run the same train command again with --overwrite",
+            ) from error
 
     def _calibrate(self) -> CalibrationsByFold:
         """Calibrations by fold (or FINAL), arm and channel."""
@@ -144,6 +168,7 @@ class RunParts:
             ensemble=self._ensembles(range(plan.folds))[arm.name],
             calibration=calibrations[arm.name],
             base_models=tuple(plan.artifacts.all_base_models),
+            learner=settings_of(plan.method.learner),
             training_genes=tuple(trained.to_list()),
             provenance={
                 "build": plan.reference.build,
@@ -178,6 +203,20 @@ class RunParts:
                 rows = write_predictions(self._folder.path / name, tiles, known, table)
                 self._record(_predictions_part(fold), {name: rows})
 
+    def _compare_genes(self) -> None:
+        plan = self._plan
+        parts = sorted(name for name in self._planned if name.startswith(f"{PREDICTIONS}_"))
+        made_from = [self._planned[name] for name in parts]
+        if self._is_done("delta", made_from, [] if plan.baseline is None else plan.baseline.rows()):
+            return
+        files = [self._folder.path / f.name for name in parts for f in self._folder.manifest.parts[name].files]
+        meta = ARM_OF_PROFILE[plan.feature_profile].name
+        threshold = float(plan.artifacts.rule["threshold"])
+        calls = whole_gene_calls(files, plan.genes, (BASE.name, meta), threshold)
+        found = deltas(calls, BASE.name, meta, plan.baseline)
+        write_bytes(self._folder.path / DELTA_FILE, found.write_csv().encode())
+        self._record("delta", {DELTA_FILE: found.height}, threshold=threshold)
+
     def _write_description(self, calibrations: CalibrationsByFold) -> None:
         name = f"{PREDICTIONS}/predictions.json"
         if not self._is_done("description", self._planned["calibrations"]):
@@ -185,20 +224,5 @@ class RunParts:
             self._record("description", {name: None})
 
 
-def _booster_file(fold: int, arm: Arm, channel: str) -> str:
-    return f"folds/fold_{fold + 1}/{arm.name}_{channel}.ubj"
-
-
 def _predictions_part(fold: int) -> str:
     return f"{PREDICTIONS}_set_aside" if fold == SET_ASIDE else f"{PREDICTIONS}_{fold + 1:05d}"
-
-
-def _read_correction(path: Path) -> Correction:
-    try:
-        return Correction.from_bytes(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            expected=f"a fold's model in {path}",
-            found=str(error).splitlines()[0],
-            action="run the same train command again with --overwrite",
-        ) from error

@@ -20,11 +20,14 @@ from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
+from meta_spliceai.train.baseline import find_baseline, read_baseline
 from meta_spliceai.train.evidence import load_needed, needed_by_dataset
 from meta_spliceai.train.groups import Similarity, gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
-from meta_spliceai.train.residual import Recipe
+from meta_spliceai.train.profile_file import profile_of
+from meta_spliceai.train.prune import Pruned, find_prunable
+from meta_spliceai.train.residual import Method
 from meta_spliceai.train.split import plan_split
 
 
@@ -44,8 +47,14 @@ class TrainPlan:
         The trained arms.
     feature_profile
         The profile of the saved model.
-    recipe
-        How each correction is learnt.
+    method
+        How each model is learnt.
+    named_features
+        The only features that the saved model may read, where a file of them was given.
+    pruned
+        Features that no model may read, where some were to be dropped.
+    baseline
+        The base model's performance gene by gene, if there is such a table.
     folds, seed, threads
         Number of folds, seed of all choices, and fits that run at the same time.
     parameters
@@ -61,7 +70,10 @@ class TrainPlan:
     split: pl.DataFrame
     arms: tuple[Arm, ...]
     feature_profile: Profile
-    recipe: Recipe
+    method: Method
+    named_features: frozenset[str] | None
+    pruned: Pruned | None
+    baseline: pl.DataFrame | None
     folds: int
     seed: int
     threads: int
@@ -85,7 +97,10 @@ class TrainPlan:
     def features_of(self, arm: Arm) -> tuple[str, ...]:
         """The columns an arm reads, in the order of the dataset."""
         assert arm.profile is not None
-        return tuple(admitted_features(self.dataset.table, arm.profile))
+        names = admitted_features(self.dataset.table, arm.profile)
+        if self.named_features is not None and arm.profile == self.feature_profile:
+            names = [name for name in names if name in self.named_features]
+        return tuple(name for name in names if self.pruned is None or name not in self.pruned.names)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -104,14 +119,16 @@ def plan_training(
     dataset: Path,
     reference: Path | None,
     eval_dir: Path | None,
-    feature_profile: Profile,
+    feature_profile: str,
     arms: Sequence[str],
     folds: int,
     test_size: float,
     seed: int,
     threads: int | None,
-    recipe: Recipe,
+    method: Method,
     similarity: Similarity,
+    baseline_tsv: Path | None = None,
+    corr_thr: float | None = None,
     evidence: Sequence[str] = (),
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
@@ -123,8 +140,9 @@ def plan_training(
     """
     if threads is not None and threads < 1:
         raise InputError("--threads of at least 1", f"{threads}", "give a positive number or leave the option out")
-    chosen = choose_arms(arms, feature_profile)
     opened = open_dataset(dataset)
+    profile, named_features = profile_of(feature_profile, opened.table)
+    chosen = choose_arms(arms, profile)
     loaded = load_reference(reference)
     artifacts = artifacts_of(loaded, eval_dir)
     _check_inputs(opened, loaded, artifacts)
@@ -137,6 +155,8 @@ def plan_training(
         check_admitted(names, opened.table, arm.profile)
         _check_computable(names, opened)
         read |= set(names)
+    baseline_file = find_baseline(baseline_tsv, artifacts.path)
+    baseline = None if baseline_file is None else read_baseline(baseline_file, opened.gene_ids)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
     enrichers = load_needed(needed_by_dataset(opened.manifest, read), evidence, loaded, exactly=True)
     with loaded.open_genome() as genome:
@@ -149,13 +169,17 @@ def plan_training(
         seed=seed,
         training_chromosomes=artifacts.training_chromosomes,
     )
+    in_order = [name for name in opened.table.names if name in read]
+    pruned = None if corr_thr is None else find_prunable(opened, in_order, corr_thr=corr_thr, seed=seed)
     parameters = {
-        "feature_profile": feature_profile,
+        "feature_profile": profile,
+        "named_features": sorted(named_features) if named_features is not None else None,
+        "corr_thr": corr_thr,
         "arms": [arm.name for arm in chosen],
         "folds": folds,
         "test_size": test_size,
         "seed": seed,
-        "recipe": plain(recipe),
+        "method": plain(method.parameters()),
         "similarity": plain(similarity),
         "base_models": plain([dict(one) for one in artifacts.all_base_models]),
     }
@@ -166,8 +190,11 @@ def plan_training(
         genes=genes,
         split=split,
         arms=tuple(chosen),
-        feature_profile=feature_profile,
-        recipe=recipe,
+        feature_profile=profile,
+        method=method,
+        named_features=named_features,
+        pruned=pruned,
+        baseline=baseline,
         folds=folds,
         seed=seed,
         threads=threads or available_cores(),

@@ -1,7 +1,8 @@
-"""One boosted correction of the base model's logit.
+"""One learnt correction of the base model's logit.
 
 A residual model starts from the base model's logit (as XGBoost's base margin) and learns what to add to it. Where it finds
-no evidence it adds nothing, and the base model's score stands.
+no evidence it adds nothing, and the base model's score stands. Of a learner that cannot start from a logit, the difference
+between its own logit and the base model's is the correction.
 
 Three things keep it from learning noise:
 
@@ -18,51 +19,35 @@ Three things keep it from learning noise:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.features.base_scores import logit
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.train.calibrate import SMALLEST_SLOPE
+from meta_spliceai.train.learners.protocol import Fitted, Learner, LearningRows
+from meta_spliceai.train.learners.spec import settings_of
+from meta_spliceai.train.learners.xgboost_learner import XGBoost
 from meta_spliceai.train.logistic import fit_logistic
 from meta_spliceai.train.split import spread
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
-_SHRINKAGE = "shrinkage"
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a correction is learnt; the names are XGBoost's where it has them.
+    """What surrounds the learner of a correction.
 
     Parameters
     ----------
     gate
         Own-channel base score from which bases are trained on and corrected.
-    max_depth
-        Depth of a tree.
-    eta
-        Share of a tree that is added.
-    rounds
-        Trees.
-    subsample
-        Share of the rows that a tree is grown on.
-    colsample_bytree
-        Share of the features that a tree may use.
-    min_child_weight
-        Uncertain bases (summed hessian) that a leaf must speak for.
-    reg_lambda
-        Uncertain bases by which a leaf's value is drawn towards 0.
-    max_bin
-        Bins of a feature.
     inner_folds
         Folds over the gene groups of the training rows that decide how far corrections are shrunk.
 
@@ -73,37 +58,61 @@ class Recipe:
     """
 
     gate: float = 1e-4
-    max_depth: int = 5
-    eta: float = 0.025
-    rounds: int = 250
-    subsample: float = 0.6
-    colsample_bytree: float = 0.2
-    min_child_weight: float = 10.0
-    reg_lambda: float = 10.0
-    max_bin: int = 128
     inner_folds: int = 3
 
     def __post_init__(self) -> None:
-        lowest = {"max_depth": 1, "rounds": 0, "min_child_weight": 0, "reg_lambda": 0, "max_bin": 2, "inner_folds": 2}
-        for name, low in lowest.items():
-            if getattr(self, name) < low:
-                raise InputError(f"recipe {name} of at least {low}", f"{getattr(self, name)}", "leave the option out")
-        for name in ("eta", "subsample", "colsample_bytree"):
-            if not 0 < getattr(self, name) <= 1:
-                raise InputError(f"recipe {name} above 0 and at most 1", f"{getattr(self, name)}", "give a share")
+        if self.inner_folds < 2:
+            raise InputError("recipe inner_folds of at least 2", f"{self.inner_folds}", "leave the option out")
         if not 0 <= self.gate < 1:
             raise InputError("recipe gate from 0 to below 1", f"{self.gate}", "give a probability; 0.0001 is usual")
 
-    def parameters(self, seed: int) -> dict[str, Any]:
-        """Parameters for XGBoost; one thread, so that sums are taken in one order and trees never depend on the machine."""
-        names = ("max_depth", "eta", "subsample", "colsample_bytree", "min_child_weight", "reg_lambda", "max_bin")
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How each model is learnt.
+
+    Parameters
+    ----------
+    learner
+        What learns.
+    recipe
+        What surrounds it.
+    base_margin
+        Whether it corrects the base model's logit (residual form); otherwise it starts from nothing, and its score stands
+        alone.
+    early_stopping
+        Whether the learner's number of rounds is chosen on the inner folds.
+    weighted
+        Whether a row counts as the bases it stands for; otherwise as one.
+
+    Raises
+    ------
+    InputError
+        Early stopping with a learner that has no rounds.
+    """
+
+    learner: Learner = field(default_factory=XGBoost)
+    recipe: Recipe = field(default_factory=Recipe)
+    base_margin: bool = True
+    early_stopping: bool = False
+    weighted: bool = True
+
+    def __post_init__(self) -> None:
+        if self.early_stopping and not self.learner.stops_early:
+            raise InputError(
+                expected="a boosted learner for --early-stopping",
+                found=f"--model {self.learner.name}",
+                action="leave --early-stopping out, or choose xgboost, lightgbm or catboost",
+            )
+
+    def parameters(self) -> dict[str, Any]:
+        """As plain values."""
         return {
-            **{name: getattr(self, name) for name in names},
-            "objective": "binary:logistic",
-            "tree_method": "hist",
-            "base_score": 0.5,
-            "seed": seed,
-            "nthread": 1,
+            "learner": settings_of(self.learner),
+            **asdict(self.recipe),
+            "base_margin": self.base_margin,
+            "early_stopping": self.early_stopping,
+            "weights": "inverse_inclusion" if self.weighted else "none",
         }
 
 
@@ -129,25 +138,26 @@ class Examples:
     weight: npt.NDArray[np.float64]
     group: Indices
 
-    def train(self, recipe: Recipe, rows: Indices, seed: int) -> xgboost.Booster:
-        """Boost the base model's logits of some rows."""
-        matrix = xgboost.QuantileDMatrix(
-            self.features[rows],
-            label=self.label[rows].astype(np.float32),
-            weight=self.weight[rows],
-            base_margin=self.margin[rows],
-            max_bin=recipe.max_bin,
-            nthread=1,
+    def rows(self, places: Indices, method: Method) -> LearningRows:
+        """Some of them as a method's learner wants them."""
+        return LearningRows(
+            self.features[places],
+            self.label[places],
+            self.weight[places] if method.weighted else np.ones(places.size),
+            self.margin[places] if method.base_margin and method.learner.starts_from_margin else None,
         )
-        return xgboost.train(recipe.parameters(seed), matrix, recipe.rounds)
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A fitted correction: `shrinkage`, from 0 to 1, times what the trees of `booster` add to the base model's logit."""
+    """A fitted correction: `shrinkage`, from 0 to 1, times what `model` makes of the base model's logit.
 
-    booster: xgboost.Booster
+    Without `residual` it corrects nothing: the model's own logit stands.
+    """
+
+    model: Fitted
     shrinkage: float
+    residual: bool = True
 
     def margin(self, features: Floats, margin: Floats) -> Floats:
         """Corrected logits, shape (n,).
@@ -159,36 +169,13 @@ class Correction:
         margin
             The base model's logits, shape (n,).
         """
-        if self.shrinkage == 0 or margin.size == 0:
+        if margin.size == 0 or (self.residual and self.shrinkage == 0):
             return margin
-        boosted = self.booster.inplace_predict(features, base_margin=margin, predict_type="margin")
-        corrected: Floats = margin + np.float32(self.shrinkage) * (boosted - margin)
+        if not self.residual:
+            return self.model.margin(features, None)
+        own = self.model.margin(features, margin)
+        corrected: Floats = margin + np.float32(self.shrinkage) * (own - margin)
         return corrected
-
-    def to_bytes(self) -> bytes:
-        """The booster as .ubj with the shrinkage among its attributes."""
-        self.booster.set_attr(**{_SHRINKAGE: repr(self.shrinkage)})
-        return bytes(self.booster.save_raw("ubj"))
-
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> Correction:
-        """What `to_bytes` gave; it is applied by one thread.
-
-        Raises
-        ------
-        ValueError
-            The bytes are something else.
-        """
-        booster = xgboost.Booster()
-        try:
-            booster.load_model(bytearray(raw))
-        except xgboost.core.XGBoostError as error:
-            raise ValueError(str(error).splitlines()[0]) from error
-        booster.set_param({"nthread": 1})
-        shrinkage = booster.attr(_SHRINKAGE)
-        if shrinkage is None:
-            raise ValueError("a booster without a shrinkage")
-        return cls(booster, float(shrinkage))
 
 
 def base_margin(scores: Floats) -> Floats:
@@ -196,29 +183,47 @@ def base_margin(scores: Floats) -> Floats:
     return logit(scores).astype(np.float32)
 
 
-def fit_correction(examples: Examples, recipe: Recipe, *, seed: int) -> Correction:
-    """Learn the correction of one channel; the same examples in the same order give the same trees on any machine.
+def fit_correction(examples: Examples, method: Method, *, seed: int) -> Correction:
+    """Learn the correction of one channel; the same examples in the same order give the same model on any machine.
 
     Parameters
     ----------
     seed
         Of the inner folds and of the subsamples of rows and columns.
     """
-    worth = shrinkage_of(examples, inner_corrections(examples, recipe, seed=seed))
-    used = recipe if worth > 0 else replace(recipe, rounds=0)
-    booster = examples.train(used, np.arange(examples.label.size), _seed(seed, "all"))
-    return Correction(booster, worth)
+    everything = np.arange(examples.label.size)
+    if not method.base_margin and not method.early_stopping:
+        model = method.learner.fit(examples.rows(everything, method), seed=_seed(seed, "all"))
+        return Correction(model, 1.0, residual=False)
+    added, rounds = inner_corrections(examples, method, seed=seed)
+    worth = shrinkage_of(examples, added) if method.base_margin else 1.0
+    learner = method.learner.with_rounds(rounds) if rounds else method.learner
+    if worth == 0:
+        learner = learner.with_rounds(0)  # it is never applied
+    model = learner.fit(examples.rows(everything, method), seed=_seed(seed, "all"))
+    return Correction(model, worth, method.base_margin)
 
 
-def inner_corrections(examples: Examples, recipe: Recipe, *, seed: int) -> Floats:
-    """What models of the other inner folds add to each row's logit, shape (n,); zeros where there is one inner fold only."""
-    inner = inner_folds(examples, recipe.inner_folds, seed)
+def inner_corrections(examples: Examples, method: Method, *, seed: int) -> tuple[Floats, int]:
+    """What models of the other inner folds add to each row's logit, shape (n,), and the rounds that served them best.
+
+    They add 0 where there is one inner fold only. The rounds are the median over the inner folds, each of which stops on
+    the rows it holds out; 0 where nothing was to be stopped.
+    """
+    inner = inner_folds(examples, method.recipe.inner_folds, seed)
     added = np.zeros_like(examples.margin)
+    rounds = []
     for fold in range(inner.max() + 1 if inner.max() else 0):
         out, rest = np.flatnonzero(inner == fold), np.flatnonzero(inner != fold)
-        model = Correction(examples.train(recipe, rest, _seed(seed, fold)), 1.0)
-        added[out] = model.margin(examples.features[out], examples.margin[out]) - examples.margin[out]
-    return added
+        model = method.learner.fit(
+            examples.rows(rest, method),
+            seed=_seed(seed, fold),
+            held=examples.rows(out, method) if method.early_stopping else None,
+        )
+        rounds.append(model.rounds)
+        applied = Correction(model, 1.0, method.base_margin)
+        added[out] = applied.margin(examples.features[out], examples.margin[out]) - examples.margin[out]
+    return added, int(np.median(rounds)) if rounds and method.early_stopping else 0
 
 
 def shrinkage_of(examples: Examples, added: Floats) -> float:

@@ -1,11 +1,13 @@
 """`train`: plan -> folds -> calibrations -> model -> predictions on whole held-out genes.
 
 split.tsv                 the fold and the group of each gene
-folds/fold_1/*.ubj        what each fold's models learnt
+dataset_trimmed.parquet   with --prune-features; pruned_features.csv says what was dropped and why
+folds/fold_1/*            what each fold's models learnt
 calibrations.json         fitted across folds
 metrics.json              of sampled rows, and labelled as such
 model/                    the saved meta-model
 feature_manifest.csv      what it reads, and how much it gains from it
+delta_vs_baseline.csv     gene by gene, the saved model's arm beside the base model, on every base of held-out genes
 predictions/              every base of every held-out gene, by every arm
 """
 
@@ -15,15 +17,21 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import polars as pl
 
-from meta_spliceai.features.profile import Profile
+from meta_spliceai.errors import InputError
 from meta_spliceai.store.folder import Folder
+from meta_spliceai.train.baseline import DELTA_FILE
 from meta_spliceai.train.groups import Similarity
+from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
-from meta_spliceai.train.residual import Recipe
+from meta_spliceai.train.residual import Method, Recipe
+from meta_spliceai.train.single import SingleSplitOptions, SingleSplitResult, train_single_split
+
+Weights = Literal["inverse_inclusion", "none"]
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +70,9 @@ class TrainResult:
                 f"predictions  {self.predictions}: {self.bases:,} bases of whole held-out genes",
                 f"trained on   {self.rows:,} sampled rows of {self.genes:,} genes in {self.groups:,} groups, {self.folds} folds",
                 f"arms         {', '.join(self.arms)}",
-                "next         meta-spliceai evaluate --predictions … measures them",
+                f"gene by gene {self.out_dir / DELTA_FILE}",
+                f"next         meta-spliceai evaluate --predictions {self.predictions} --out-dir {self.out_dir / 'evaluation'}",
+                f"then         meta-spliceai report --run-dir {self.out_dir} --out {self.out_dir / 'report.html'}",
             ]
         )
 
@@ -74,16 +84,30 @@ def train(
     eval_dir: Path | None = None,
     evidence: Sequence[str] = (),
     out_dir: Path,
-    feature_profile: Profile = "de_novo",
+    feature_profile: str = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
     folds: int = 5,
-    test_size: float = 0.0,
+    test_size: float | None = None,
     seed: int = 42,
     threads: int | None = None,
+    model: str = "xgboost",
+    base_margin: bool | None = None,
+    weights: Weights = "inverse_inclusion",
+    early_stopping: bool = False,
+    single_split: bool = False,
+    target: str = "splice_type",
+    group_col: str = "gene_id",
+    valid_size: float = 0.1,
+    incremental: bool = False,
+    batch_size: int = 200_000,
+    memory_limit: str | None = None,
+    prune_features: bool = False,
+    corr_thr: float = 0.99,
+    baseline_tsv: Path | None = None,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
-) -> TrainResult:
+) -> TrainResult | SingleSplitResult:
     """Cross-validate meta-models over gene groups and save one, with predictions for every base of held-out genes.
 
     An interrupted run resumes when it is called again: finished folds are kept.
@@ -101,19 +125,53 @@ def train(
     out_dir
         Where everything goes.
     feature_profile
-        The features of the saved model: `base_only`, `de_novo`, `gene_conditioned` or `annotated`.
+        The features of the saved model: `base_only`, `de_novo`, `gene_conditioned` or `annotated`, or a file with one
+        feature a line, which claims the narrowest of them that admits all.
     arms
         Trained arms to compare: `base_scores`, `meta`, `gene_conditioned`, `annotated`.
     folds
         Folds over gene groups.
     test_size
-        Share of the gene groups that is set aside: in no fold, predicted by the saved model alone.
+        Share of the gene groups that is set aside: in no fold, predicted by the saved model alone; default: none. With
+        `--single-split`, the share that the model is measured on; default: 0.2.
     seed
         Seed of every random choice.
     threads
         Fits that run at the same time; default: all cores. It changes no result.
+    model
+        What learns: xgboost, lightgbm, catboost, random_forest, log_reg, sgd_logistic or mlp, or a JSON object of its
+        hyper-parameters, such as '{"name": "xgboost", "max_depth": 4}', or a file of such.
+    base_margin
+        Whether models correct the base model's logit, which is the default; with `--no-base-margin` they start from
+        nothing, and their own score stands wherever the base score reaches the gate.
+    weights
+        `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
+    early_stopping
+        Choose the number of rounds of a boosted learner on inner folds.
+    single_split
+        Train one model on one split, and estimate what it is worth on sampled rows only, instead of cross-validating and
+        predicting whole genes: quick, and enough to compare settings. Needs no artifacts.
+    target
+        With `--single-split`: `splice_type`, one model for donors and one for acceptors, or `splice_site`, one for both.
+    group_col
+        With `--single-split`: rows that agree in this column stay together.
+    valid_size
+        With `--single-split`: share of the groups that decides when boosting stops and how far corrections are shrunk.
+    incremental
+        One split for datasets larger than memory: features stay on disk and are read in batches.
+    batch_size
+        With `--incremental`: rows of features in memory at once.
+    memory_limit
+        With `--incremental`: memory that the run may take, such as 1GB; batches become smaller to stay below it.
+    prune_features
+        Drop features that hold one value in all rows, and those that another one all but repeats; the dataset without them
+        is written as dataset_trimmed.parquet.
+    corr_thr
+        Absolute correlation, in a sample of rows, from which the later of two features is dropped.
+    baseline_tsv
+        The base model's performance gene by gene; default: the full_splice_performance.tsv of the base pass.
     recipe
-        How each correction is learnt.
+        What surrounds the learner.
     similarity
         When two genes resemble one another, so that they must stay together.
     overwrite
@@ -126,6 +184,33 @@ def train(
     PlanMismatchError
         The folder holds a run made with other options or inputs.
     """
+    if single_split or incremental:
+        return train_single_split(
+            dataset=dataset,
+            reference=reference,
+            eval_dir=eval_dir,
+            baseline_tsv=baseline_tsv,
+            out_dir=out_dir,
+            options=SingleSplitOptions(
+                model=model,
+                target=target,
+                group_col=group_col,
+                test_size=0.2 if test_size is None else test_size,
+                valid_size=valid_size,
+                feature_profile=feature_profile,
+                base_margin=base_margin is not False,
+                weights=weights,
+                early_stopping=early_stopping,
+                corr_thr=corr_thr if prune_features else None,
+                seed=seed,
+                threads=threads or 1,
+                incremental=incremental,
+                batch_size=batch_size,
+                memory_limit=memory_limit,
+            ),
+            overwrite=overwrite,
+        )
+    _refuse_single_split_options(target=(target, "splice_type"), group_col=(group_col, "gene_id"))
     plan = plan_training(
         dataset=dataset,
         reference=reference,
@@ -133,11 +218,19 @@ def train(
         feature_profile=feature_profile,
         arms=arms,
         folds=folds,
-        test_size=test_size,
+        test_size=test_size or 0.0,
         seed=seed,
         threads=threads,
-        recipe=recipe or Recipe(),
+        method=Method(
+            learner=learner_of(model),
+            recipe=recipe or Recipe(),
+            base_margin=base_margin is not False,
+            early_stopping=early_stopping,
+            weighted=_is_weighted(weights),
+        ),
         similarity=similarity or Similarity(),
+        baseline_tsv=baseline_tsv,
+        corr_thr=corr_thr if prune_features else None,
         evidence=evidence,
     )
     _say_what_is_divided(plan)
@@ -159,6 +252,23 @@ def train(
         arms=tuple(arm.name for arm in plan.reported_arms),
         **made,
     )
+
+
+def _refuse_single_split_options(**given: tuple[object, object]) -> None:
+    for name, (value, default) in given.items():
+        if value != default:
+            raise InputError(
+                expected=f"--{name.replace('_', '-')} {default} in cross-validation, which predicts donors and acceptors of "
+                "whole genes by gene groups",
+                found=f"{value}",
+                action="add --single-split, or leave the option out",
+            )
+
+
+def _is_weighted(weights: Weights) -> bool:
+    if weights not in get_args(Weights):
+        raise InputError(f"--weights {' or '.join(get_args(Weights))}", f"{weights!r}", "choose one of them")
+    return weights == "inverse_inclusion"
 
 
 def _say_what_is_divided(plan: TrainPlan) -> None:
