@@ -47,6 +47,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("dataset patch", "dataset_patch"),
     ("dataset diff", "dataset_diff"),
     ("dataset migrate", "dataset_migrate"),
+    ("split plan", "split_plan"),
     ("train", "train"),
     ("evaluate", "evaluate"),
     ("predict", "predict"),
@@ -58,6 +59,7 @@ _GROUP_HELP = {
     "reference": "Fetch and prepare a genome and its annotation, and choose among several.",
     "basemodel": "See which base models there are, fetch their weights, and check their scores.",
     "basepass": "Run a base model over genes.",
+    "split": "Divide genes into sides and folds.",
     "dataset": "Look at datasets, compare them, mend them and add to them.",
 }
 

@@ -1,7 +1,10 @@
 """Training: gene groups, folds, residual models, calibration, and their predictions on whole held-out genes.
 
+likeness      which genes resemble one another
 groups        genes that must stay together: overlapping or alike
-split         groups -> folds
+split         groups -> folds and sides
+split_file    a saved split, and what is refused when it is used
+split_plan    the command that saves one
 matrix        rows of a dataset as arrays, with weights
 leakage       what must not be learnt from, found before anything is learnt
 residual      one boosted correction of the base model's logit

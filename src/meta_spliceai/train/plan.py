@@ -17,13 +17,15 @@ from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.tables import dataset_table_of
-from meta_spliceai.store.fingerprint import plain
+from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
-from meta_spliceai.train.groups import Similarity, gene_groups
+from meta_spliceai.train.groups import gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
+from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
 from meta_spliceai.train.residual import Recipe
-from meta_spliceai.train.split import plan_split
+from meta_spliceai.train.split import marked_seen, plan_split
+from meta_spliceai.train.split_file import read_split, split_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def plan_training(
     eval_dir: Path | None,
     feature_profile: Profile,
     arms: Sequence[str],
+    split: Path | None,
     folds: int,
     test_size: float,
     seed: int,
@@ -130,16 +133,15 @@ def plan_training(
         check_admitted(names, opened.table, arm.profile)
         _check_computable(names, opened)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
-    with loaded.open_genome() as genome:
-        groups = gene_groups(genes, loaded.exons(), genome, similarity)
-    split = plan_split(
-        genes,
-        groups,
-        folds=folds,
-        test_size=test_size,
-        seed=seed,
-        training_chromosomes=artifacts.training_chromosomes,
-    )
+    seen = artifacts.training_chromosomes
+    if split is not None:
+        saved = read_split(split)
+        table = marked_seen(split_of(saved, genes, loaded.genes["gene_id"], split), seen)
+        folds = saved.folds
+    else:
+        with loaded.open_genome() as genome:
+            groups = gene_groups(genes, loaded.exons(), genome, similarity)
+        table = plan_split(genes, groups, folds=folds, test_size=test_size, seed=seed, training_chromosomes=seen)
     parameters = {
         "feature_profile": feature_profile,
         "arms": [arm.name for arm in chosen],
@@ -147,7 +149,8 @@ def plan_training(
         "test_size": test_size,
         "seed": seed,
         "recipe": plain(recipe),
-        "similarity": plain(similarity),
+        "similarity": plain(similarity) if split is None else None,
+        "split": None if split is None else file_sha256(split),
         "base_models": plain([dict(one) for one in artifacts.all_base_models]),
     }
     return TrainPlan(
@@ -155,7 +158,7 @@ def plan_training(
         reference=loaded,
         artifacts=artifacts,
         genes=genes,
-        split=split,
+        split=table,
         arms=tuple(chosen),
         feature_profile=feature_profile,
         recipe=recipe,

@@ -20,10 +20,11 @@ import polars as pl
 
 from meta_spliceai.features.profile import Profile
 from meta_spliceai.store.folder import Folder
-from meta_spliceai.train.groups import Similarity
+from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.residual import Recipe
+from meta_spliceai.train.split import LEFT_OUT
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ def train(
     out_dir: Path,
     feature_profile: Profile = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
+    split: Path | None = None,
     folds: int = 5,
     test_size: float = 0.0,
     seed: int = 42,
@@ -101,6 +103,8 @@ def train(
         The features of the saved model: `base_only`, `de_novo`, `gene_conditioned` or `annotated`.
     arms
         Trained arms to compare: `base_scores`, `meta`, `gene_conditioned`, `annotated`.
+    split
+        A saved split, as `split plan` writes it; it decides folds and test genes, instead of the two options that follow.
     folds
         Folds over gene groups.
     test_size
@@ -129,6 +133,7 @@ def train(
         eval_dir=eval_dir,
         feature_profile=feature_profile,
         arms=arms,
+        split=split,
         folds=folds,
         test_size=test_size,
         seed=seed,
@@ -151,18 +156,28 @@ def train(
         out_dir=out_dir,
         model=out_dir / MODEL,
         predictions=out_dir / PREDICTIONS,
-        folds=folds,
+        folds=plan.folds,
         arms=tuple(arm.name for arm in plan.reported_arms),
         **made,
     )
 
 
 def _say_what_is_divided(plan: TrainPlan) -> None:
-    unseen = plan.split.filter(~pl.col("base_seen")).height
-    log.info("%d genes in %d groups, %d folds", plan.split.height, plan.split["group"].n_unique(), plan.folds)
-    if unseen < plan.split.height:
-        log.info(
-            "the base model was trained on the chromosomes of %d of %d genes; only the others can support a claim",
-            plan.split.height - unseen,
-            plan.split.height,
-        )
+    used = plan.split.filter(pl.col("fold") != LEFT_OUT)
+    log.info("%d genes in %d groups, %d folds", used.height, used["group"].n_unique(), plan.folds)
+    if used.height < plan.split.height:
+        log.info("%d genes are left out: their family is on another side", plan.split.height - used.height)
+    seen = int(used["base_seen"].sum())
+    if seen:
+        log.warning(
+            "the base model was trained on the chromosomes of %d of %d genes: its scores are better there than on new "
+            "genes, so only base-unseen genes can support a claim; `evaluate` reports both apart",
+            seen, used.height,
+        )  # fmt: skip
+    across = used.filter(pl.col("fold").n_unique().over("family") > 1)
+    if across.height:
+        log.warning(
+            "%d genes have relatives in another fold, such as %s: this split lets models see genes like those they are "
+            "measured on, and flatters",
+            across.height, " ".join(across["gene_name"].head(5)),
+        )  # fmt: skip
