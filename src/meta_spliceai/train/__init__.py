@@ -12,6 +12,7 @@ logistic      regression with few bounded parameters
 calibrate     strictly monotone maps to probabilities
 arms          what is compared with what
 whole_gene    every base of genes, scored in tiles
+site_facts    what the annotation says of sites, for the strata
 predictions   the table of those scores, and the truth beside them
 model         a saved meta-model
 plan          options -> a checked plan
