@@ -202,7 +202,7 @@ def test_other_options_are_refused_until_overwritten(run: Path, inputs: Inputs, 
 def test_genes_set_aside_are_predicted_by_the_saved_model_and_never_learnt_from(inputs: Inputs, tmp_path: Path) -> None:
     train(**inputs.options(out_dir=tmp_path / "run", test_size=0.2, arms=(), feature_profile="base_only"))
     split = split_of(tmp_path / "run")
-    aside = split.filter("test")["gene_id"].to_list()
+    aside = split.filter(side="test")["gene_id"].to_list()
     assert 0 < len(aside) < 8
     described = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert sorted(described["training_genes"] + aside) == sorted(split["gene_id"])

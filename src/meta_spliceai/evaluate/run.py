@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, multiplicities
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
 from meta_spliceai.evaluate.result import TABLES, EvaluationResult, write_evaluation
-from meta_spliceai.evaluate.strata import ALL, FEW_SITES, STRATA, UNSEEN
+from meta_spliceai.evaluate.strata import ALL, FEW_SITES, STRATA, unseen_share, with_score_bins
 from meta_spliceai.evaluate.words import DEFINITIONS, main_table, plain_words
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.store.fingerprint import file_sha256, fingerprint, plain
@@ -63,7 +64,9 @@ def _measured(table: Predictions, bases: Bases, draws: int, seed: int) -> Rows:
     drawn = multiplicities(bases.groups, draws, seed)
     with track("evaluating", len(SITE_TYPES) * len(table.arms), "rankings") as progress:
         for kind in SITE_TYPES:
-            measurer = KindMeasurer(kind, table.column(f"is_{kind}"), bases, description.genes, drawn, rows)
+            binned = with_score_bins(bases.traits, table.scores(table.arms[0].name, kind))
+            of_kind = replace(bases, traits=binned)
+            measurer = KindMeasurer(kind, table.column(f"is_{kind}"), of_kind, description.genes, drawn, rows)
             for arm in table.arms:
                 measurer.measure(arm, table.scores(arm.name, kind), description.maps.get((arm.name, kind), {}))
                 progress.advance(1)
@@ -100,7 +103,7 @@ def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) 
             "folds": int((bases.folds.names >= 0).sum()),
             "sites": {kind: row["sites"] for kind, row in whole.items()},
             "groups_with_sites": {kind: row["groups"] for kind, row in whole.items()},
-            "base_unseen_share": float(((bases.traits & UNSEEN) > 0).mean()),
+            "base_unseen_share": unseen_share(bases.traits),
         },
         "bootstrap": {
             "draws": draws, "seed": seed, "level": LEVEL, "unit": "gene group",

@@ -20,7 +20,6 @@ from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.residual import Correction, Ensemble, Examples, base_margin, fit_correction
-from meta_spliceai.train.split import SET_ASIDE
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -103,7 +102,7 @@ class FoldFitter:
     def _training_rows(self, fold: int, channel: str) -> Indices:
         """Places, among the rows with features, of those that a fold's model of a channel learns from."""
         of_row = self.fold[self.rows.gated]
-        return np.flatnonzero(self.reaching(channel) & (of_row != fold) & (of_row != SET_ASIDE))
+        return np.flatnonzero(self.reaching(channel) & (of_row != fold) & (of_row >= 0))
 
     def _check_labels(self, fold: int, channel: str) -> None:
         label = self.rows.truth(channel)[self.rows.gated[self._training_rows(fold, channel)]]
@@ -160,7 +159,7 @@ class FoldFitter:
     def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> CalibrationsByFold:
         """For each fold, and for the saved model, by arm and channel: fitted on the rows of the other folds."""
         found: dict[str, dict[str, dict[str, Calibration]]] = {}
-        used = self.fold != SET_ASIDE
+        used = self.fold >= 0
         for name in [*map(str, range(self._plan.folds)), FINAL]:
             others = used if name == FINAL else used & (self.fold != int(name))
             found[name] = {
@@ -175,7 +174,7 @@ class FoldFitter:
 
     def sampled_metrics(self, scores: Mapping[str, Mapping[str, Logs]]) -> dict[str, dict[str, dict[str, float]]]:
         """Estimates from the sampled rows, weighted, by arm and channel, of models that had not seen them."""
-        used = self.fold != SET_ASIDE
+        used = self.fold >= 0
         weight = self.rows.weight[used]
         return {
             arm: {
