@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import polars as pl
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.bases import Bases, load_bases
-from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, multiplicities
+from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, Drawn, multiplicities
+from meta_spliceai.evaluate.junctions import JUNCTIONS, JunctionTruth, junction_truth, measure_junctions
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
 from meta_spliceai.evaluate.result import TABLES, EvaluationResult, write_evaluation
@@ -25,7 +26,15 @@ from meta_spliceai.workers.progress import track
 __all__ = ["EvaluationResult", "evaluate", "main_table", "plain_words"]
 
 
-def evaluate(*, predictions: Path, out_dir: Path, draws: int = 1000, seed: int = 42) -> EvaluationResult:
+def evaluate(
+    *,
+    predictions: Path,
+    out_dir: Path,
+    junctions: Sequence[Path] = (),
+    min_reads: int = 5,
+    draws: int = 1000,
+    seed: int = 42,
+) -> EvaluationResult:
     """Measure every arm of a predictions table on the same bases, with paired intervals.
 
     Parameters
@@ -34,6 +43,11 @@ def evaluate(*, predictions: Path, out_dir: Path, draws: int = 1000, seed: int =
         Folder with part_*.parquet and predictions.json, as `train` writes it.
     out_dir
         Folder for metrics.json and the tables; an earlier evaluation in it is replaced.
+    junctions
+        RNA-seq junctions, a file for each sample: STAR's SJ.out.tab or the BED12 of regtools. Sites that reads support are
+        then a second truth, in the genes that are expressed: the stratum `junctions`.
+    min_reads
+        Reads that map to one place, in all samples, from which a site is supported.
     draws
         Draws of the bootstrap over gene groups.
     seed
@@ -47,21 +61,35 @@ def evaluate(*, predictions: Path, out_dir: Path, draws: int = 1000, seed: int =
     """
     if draws < 2:
         raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
+    if min_reads < 1:
+        raise InputError("--min-reads of at least 1", f"{min_reads}", "5 is a good number")
     table = open_predictions(predictions)
     check_scores(table)
     bases = load_bases(table)
-    rows = _measured(table, bases, draws, seed)
-    result = EvaluationResult(
-        out_dir, _about(table, bases, rows, draws, seed), **{name: _frame(name, rows) for name in TABLES}
-    )
+    second = junction_truth(table, bases, junctions, min_reads) if junctions else None
+    rows = _measured(table, bases, second, multiplicities(bases.groups, draws, seed))
+    about = _about(table, bases, rows, draws, seed)
+    if second is not None:
+        about["strata"].append({"name": JUNCTIONS, "meaning": _meaning(second, min_reads)})
+    result = EvaluationResult(out_dir, about, **{name: _frame(name, rows) for name in TABLES})
     inputs = {"predictions": fingerprint([file_sha256(path) for path in (table.folder / DESCRIPTION, *table.parts)])}
-    write_evaluation(result, {"draws": draws, "seed": seed}, inputs)
+    parameters: dict[str, Any] = {"draws": draws, "seed": seed}
+    if junctions:
+        inputs["junctions"] = fingerprint([file_sha256(path) for path in junctions])
+        parameters["min_reads"] = min_reads
+    write_evaluation(result, parameters, inputs)
     return result
 
 
-def _measured(table: Predictions, bases: Bases, draws: int, seed: int) -> Rows:
+def _meaning(second: JunctionTruth, min_reads: int) -> str:
+    return (
+        f"another truth: a site is true where at least {min_reads} reads of the junctions given support it, whatever the "
+        f"annotation says; measured over the {int(second.measured.sum()):,} bases of gene groups that are expressed"
+    )
+
+
+def _measured(table: Predictions, bases: Bases, second: JunctionTruth | None, drawn: Drawn) -> Rows:
     rows, description = Rows(), table.description
-    drawn = multiplicities(bases.groups, draws, seed)
     with track("evaluating", len(SITE_TYPES) * len(table.arms), "rankings") as progress:
         for kind in SITE_TYPES:
             binned = with_score_bins(bases.traits, table.scores(table.arms[0].name, kind))
@@ -70,6 +98,8 @@ def _measured(table: Predictions, bases: Bases, draws: int, seed: int) -> Rows:
             for arm in table.arms:
                 measurer.measure(arm, table.scores(arm.name, kind), description.maps.get((arm.name, kind), {}))
                 progress.advance(1)
+    if second is not None:
+        measure_junctions(table, bases, drawn, second, rows)
     return rows
 
 
@@ -86,7 +116,7 @@ _PASSED_ON = ("base_model", "dataset", "build", "feature_profile")
 """What predictions.json says about its own making, and the evaluation repeats."""
 
 
-def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) -> Mapping[str, Any]:
+def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) -> dict[str, Any]:
     """Everything a reader needs besides the numbers."""
     raw = table.description.raw
     whole = {row["splice_type"]: row for row in rows.ranking if row["stratum"] == ALL}
