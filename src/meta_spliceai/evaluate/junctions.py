@@ -20,7 +20,7 @@ from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import Predictions
 from meta_spliceai.evaluate.strata import ALL
 from meta_spliceai.evaluate.tally import Flags
-from meta_spliceai.formats.contigs import common_name
+from meta_spliceai.formats.contigs import common_names
 from meta_spliceai.formats.junctions import read_junctions, sites_of_junctions
 from meta_spliceai.genome.labels import SITE_TYPES
 
@@ -54,13 +54,13 @@ def junction_truth(predictions: Predictions, bases: Bases, files: Sequence[Path]
         A file that holds no junctions, or junctions of which none lies in an expressed gene group of the table.
     """
     sites = sites_of_junctions(read_junctions(files)).filter(pl.col("reads") >= min_reads)
-    keyed = sites.with_columns(chrom=_common(sites["chrom"])).select(
+    keyed = sites.with_columns(chrom=common_names(sites["chrom"])).select(
         "chrom", "strand", "position", "splice_type", known=True
     )
     supported = {kind: np.zeros(predictions.bases, dtype=bool) for kind in SITE_TYPES}
     done = 0
     for frame in predictions.batches(["chrom", "strand", "position"]):
-        named = frame.with_columns(chrom=_common(frame["chrom"]))
+        named = frame.with_columns(chrom=common_names(frame["chrom"]))
         for kind in SITE_TYPES:
             own = keyed.filter(splice_type=kind).drop("splice_type")
             found = named.join(own, on=["chrom", "strand", "position"], how="left", maintain_order="left")
@@ -75,11 +75,6 @@ def junction_truth(predictions: Predictions, bases: Bases, files: Sequence[Path]
             action="check that the junctions are of the same genome build, or give a lower --min-reads",
         )
     return JunctionTruth(supported, expressed[bases.group])
-
-
-def _common(names: pl.Series) -> pl.Series:
-    """Contigs by their common names, as strings."""
-    return names.replace_strict({name: common_name(name) for name in names.unique().to_list()}, return_dtype=pl.String)
 
 
 def measure_junctions(table: Predictions, bases: Bases, drawn: Drawn, truth: JunctionTruth, rows: Rows) -> None:

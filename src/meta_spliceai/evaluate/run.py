@@ -17,6 +17,7 @@ from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
 from meta_spliceai.evaluate.result import TABLES, EvaluationResult, write_evaluation
 from meta_spliceai.evaluate.strata import ALL, FEW_SITES, STRATA, unseen_share, with_score_bins
+from meta_spliceai.evaluate.usage import site_usage, usage_rows
 from meta_spliceai.evaluate.words import DEFINITIONS, main_table, plain_words
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.store.fingerprint import file_sha256, fingerprint, plain
@@ -32,6 +33,7 @@ def evaluate(
     out_dir: Path,
     junctions: Sequence[Path] = (),
     min_reads: int = 5,
+    psi: Path | None = None,
     draws: int = 1000,
     seed: int = 42,
 ) -> EvaluationResult:
@@ -48,6 +50,9 @@ def evaluate(
         then a second truth, in the genes that are expressed: the stratum `junctions`.
     min_reads
         Reads that map to one place, in all samples, from which a site is supported.
+    psi
+        Per cent spliced in of exons: a tab-separated table with chrom, start, end, strand and psi_mean. Says how well each
+        arm's scores tell used from unused annotated sites (`site_usage` in metrics.json).
     draws
         Draws of the bootstrap over gene groups.
     seed
@@ -67,16 +72,22 @@ def evaluate(
     check_scores(table)
     bases = load_bases(table)
     second = junction_truth(table, bases, junctions, min_reads) if junctions else None
-    rows = _measured(table, bases, second, multiplicities(bases.groups, draws, seed))
+    usage = None if psi is None else site_usage(table, psi)
+    drawn = multiplicities(bases.groups, draws, seed)
+    rows = _measured(table, bases, second, drawn)
     about = _about(table, bases, rows, draws, seed)
     if second is not None:
         about["strata"].append({"name": JUNCTIONS, "meaning": _meaning(second, min_reads)})
+    if usage is not None:
+        about["site_usage"] = usage_rows(table, bases, drawn, usage)
     result = EvaluationResult(out_dir, about, **{name: _frame(name, rows) for name in TABLES})
     inputs = {"predictions": fingerprint([file_sha256(path) for path in (table.folder / DESCRIPTION, *table.parts)])}
     parameters: dict[str, Any] = {"draws": draws, "seed": seed}
     if junctions:
         inputs["junctions"] = fingerprint([file_sha256(path) for path in junctions])
         parameters["min_reads"] = min_reads
+    if psi is not None:
+        inputs["psi"] = file_sha256(psi)
     write_evaluation(result, parameters, inputs)
     return result
 
