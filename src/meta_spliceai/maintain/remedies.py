@@ -11,6 +11,7 @@ from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.documents import GENE_MANIFEST
 from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD
+from meta_spliceai.build.select import DEFAULT_GENES, DEFAULT_POLICY
 from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.maintain.rewrite import MAINTENANCE
 from meta_spliceai.schema.enrichers import BUILT_IN
@@ -86,6 +87,8 @@ def _genes(folder: Path, held: Mapping[str, Any], *, extends: bool) -> list[str]
         return [*(["--extend"] if extends else []), *listed]
     policy = held.get("subset_policy", "all")
     if policy == "all":
+        return ["--subset-policy", "all", *types]
+    if (policy, held["n_genes"]) == (DEFAULT_POLICY, DEFAULT_GENES):
         return types
     if policy == "custom":
         return [*listed, *types]
