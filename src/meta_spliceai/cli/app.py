@@ -57,6 +57,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("dataset diff", "dataset_diff"),
     ("dataset migrate", "dataset_migrate"),
     ("train", "train"),
+    ("cv", "cv"),
     ("evaluate", "evaluate"),
     ("predict", "predict"),
     ("report", "report"),

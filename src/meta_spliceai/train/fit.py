@@ -100,10 +100,22 @@ class FoldFitter:
                 )
             )
 
+    @cached_property
+    def _drawn(self) -> tuple[BoolArray, float]:
+        """Which rows models may learn from, shape (n,), and how many rows each of them stands for."""
+        rows, cap = self.rows.keys.height, self._plan.row_cap
+        if cap is None or cap >= rows:
+            return np.ones(rows, dtype=bool), 1.0
+        drawn = np.zeros(rows, dtype=bool)
+        rng = np.random.default_rng(seeded_word(self._plan.seed, "row cap"))
+        drawn[rng.choice(rows, size=cap, replace=False)] = True
+        return drawn, rows / cap
+
     def _training_rows(self, fold: int, channel: str) -> Indices:
         """Places, among the rows with features, of those that a fold's model of a channel learns from."""
         of_row = self.fold[self.rows.gated]
-        return np.flatnonzero(self.reaching(channel) & (of_row != fold) & (of_row != SET_ASIDE))
+        learnt = self._drawn[0][self.rows.gated]
+        return np.flatnonzero(self.reaching(channel) & (of_row != fold) & (of_row != SET_ASIDE) & learnt)
 
     def _check_labels(self, fold: int, channel: str) -> None:
         label = self.rows.truth(channel)[self.rows.gated[self._training_rows(fold, channel)]]
@@ -122,7 +134,7 @@ class FoldFitter:
             features=rows.features[np.ix_(places, rows.columns(self._plan.features_of(arm)))],
             margin=base_margin(rows.start(channel)[at]),
             label=rows.truth(channel)[at],
-            weight=rows.weight[at],
+            weight=rows.weight[at] * self._drawn[1],
             group=self.group[at],
         )
         seed = seeded_word(self._plan.seed, "fit", fold, arm.name, channel)
