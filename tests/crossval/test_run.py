@@ -256,7 +256,15 @@ def test_a_fold_without_true_sites_is_refused_by_its_genes(inputs: Inputs, tmp_p
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("split", "exon"), ("row_cap", 0), ("draws", 1), ("weights", "some"), ("folds", 1), ("model", "oracle")],
+    [
+        ("split", "exon"),
+        ("objective", "ordinal"),
+        ("row_cap", 0),
+        ("draws", 1),
+        ("weights", "some"),
+        ("folds", 1),
+        ("model", "oracle"),
+    ],
 )
 def test_options_out_of_range_are_refused_before_anything_is_written(
     inputs: Inputs, tmp_path: Path, name: str, value: object

@@ -7,6 +7,7 @@ seen it. No held-out gene has a say in its own threshold, and no gene is taken f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, Drawn, Wide, bootstrap,
 from meta_spliceai.evaluate.calibration import calibration_of, mapped_by_fold
 from meta_spliceai.evaluate.predictions import Predictions
 from meta_spliceai.evaluate.ranking import average_precision, top_k_accuracy
-from meta_spliceai.evaluate.tally import Scores, Tally, tally_of
+from meta_spliceai.evaluate.tally import Counts, Scores, Tally, tally_of
 from meta_spliceai.evaluate.thresholds import best_f1_cuts, fold_counts
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
@@ -27,10 +28,11 @@ Row = dict[str, Any]
 
 def fold_rows(table: Predictions, bases: Bases, *, draws: int, seed: int) -> list[Row]:
     """Rows of `FOLD_TABLE` without the row cap, by site type, arm and fold."""
-    names = bases.folds.names.tolist()
-    drawn = [
-        multiplicities(int((bases.folds.of_group == place).sum()), draws, seeded_word(seed, "fold", name))
-        for place, name in enumerate(names)
+    of_group = bases.folds.of_group
+    folds = [
+        _Fold(name, bases.fold == name, groups, multiplicities(groups.size, draws, seeded_word(seed, "fold", name)))
+        for place, name in enumerate(bases.folds.names.tolist())
+        for groups in [np.flatnonzero(of_group == place)]
     ]
     rows: list[Row] = []
     with track("measuring folds", len(SITE_TYPES) * len(table.arms), "rankings") as progress:
@@ -42,33 +44,34 @@ def fold_rows(table: Predictions, bases: Bases, *, draws: int, seed: int) -> lis
                 maps = table.description.maps.get((arm.name, kind), {})
                 probability = mapped_by_fold(scores, bases.fold, maps) if maps else scores
                 tally = tally_of(scores, truth, bases.group, bases.traits)
-                errors = list(_errors(tally, bases))
-                for place, fold in enumerate(names):
-                    part = tally.of_groups(np.flatnonzero(bases.folds.of_group == place))
-                    inside = bases.fold == fold
-                    rows.append(
-                        {
-                            "fold": fold, "splice_type": kind, "arm": arm.name,
-                            "groups": drawn[place].shape[1], "bases": int(inside.sum()), "sites": part.sites,
-                            **_ranking(part, drawn[place], reference, fold, is_reference=arm is table.arms[0]),
-                            **errors[place], **_calibration(probability[inside], truth[inside]),
-                            "caution": "few groups" if drawn[place].shape[1] < FEW_GROUPS else "",
-                        }
-                    )  # fmt: skip
+                rows += [
+                    {
+                        "fold": fold.name, "splice_type": kind, "arm": arm.name,
+                        "groups": fold.groups.size, "bases": int(fold.inside.sum()),
+                        **_ranking(tally, fold, reference, is_reference=arm is table.arms[0]), **errors,
+                        **_calibration(probability[fold.inside], truth[fold.inside]),
+                        "caution": "few groups" if fold.groups.size < FEW_GROUPS else "",
+                    }
+                    for fold, errors in zip(folds, _errors(tally, bases), strict=True)
+                ]  # fmt: skip
                 progress.advance(1)
     return rows
 
 
-def _ranking(
-    part: Tally,
-    drawn: Drawn,
-    reference: dict[int, tuple[float | None, Wide]],
-    fold: int,
-    *,
-    is_reference: bool,
-) -> Row:
-    value, draws = average_precision(part), bootstrap(part, drawn).average_precision
-    base, base_draws = reference.setdefault(fold, (value, draws))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fold:
+    """A fold: its bases, shape (n,), its gene groups, and how often each of those is drawn, shape (draws, groups)."""
+
+    name: int
+    inside: BoolArray
+    groups: Counts
+    drawn: Drawn
+
+
+def _ranking(tally: Tally, fold: _Fold, reference: dict[int, tuple[float | None, Wide]], *, is_reference: bool) -> Row:
+    part = tally.of_groups(fold.groups)
+    value, draws = average_precision(part), bootstrap(part, fold.drawn).average_precision
+    base, base_draws = reference.setdefault(fold.name, (value, draws))
     compared = not is_reference and value is not None and base is not None
     return {
         **with_bounds("average_precision", value, draws),
@@ -93,6 +96,7 @@ def _errors(tally: Tally, bases: Bases) -> Iterator[Row]:
         hits, sites = int(counts.hits[row, fold]), int(counts.sites[fold])
         threshold = float(counts.score[row])
         yield {
+            "sites": sites,
             "threshold": threshold if np.isfinite(threshold) else None,
             **errors_of(hits=hits, false=int(counts.false[row, fold]), sites=sites),
         }

@@ -10,6 +10,7 @@ import polars as pl
 
 from meta_spliceai.errors import GeneError, InputError, first_few
 from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.train.classes import Objective
 from meta_spliceai.train.groups import components, overlap_edges
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.split import plan_split
@@ -62,6 +63,19 @@ def divided(plan: TrainPlan, split: Split) -> TrainPlan:
         training_chromosomes=plan.artifacts.training_chromosomes,
     )
     return replace(plan, parameters=parameters, split=table.with_columns(overlapping["group"]))
+
+
+def with_objective(plan: TrainPlan, objective: Objective) -> TrainPlan:
+    """The plan with an objective that its method has; arms of classes say what they do, which is no correction."""
+    parameters = {**plan.parameters, "objective": objective}
+    if objective == "corrections":
+        return replace(plan, parameters=parameters)
+    what = {
+        "sigmoid": "three models, each of one class (donor, acceptor, neither) against the rest",
+        "multiclass": "one model with a softmax over donor, acceptor and neither",
+    }[objective]
+    arms = tuple(replace(arm, note=f"{what}, on the features of {arm.profile}") for arm in plan.arms)
+    return replace(plan, parameters=parameters, arms=arms)
 
 
 def capped(plan: TrainPlan, row_cap: int | None) -> TrainPlan:

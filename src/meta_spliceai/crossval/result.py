@@ -56,7 +56,7 @@ class CrossValidationResult:
         """The pooled numbers of every arm, for a terminal of 110 columns."""
         about = self.about
         lines = [
-            f"{about['genes']:,} genes in {about['groups']:,} groups, {about['folds']} folds by {about['split']}; "
+            f"{about['genes']:,} genes in {about['groups']:,} groups, {about['folds']} folds by {about['split']}, {about['objective']}; "
             f"{about['bases']:,} bases of held-out genes",
         ]
         if about["row_cap"] is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from meta_spliceai.crossval.measures import fold_rows
-from meta_spliceai.crossval.planning import Split, capped, check_folds, check_options, divided
+from meta_spliceai.crossval.planning import Split, capped, check_folds, check_options, divided, with_objective
 from meta_spliceai.crossval.result import CrossValidationResult, framed, pooled_rows, write_result
 from meta_spliceai.crossval.rows import arms_of_rows, write_rows
 from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, unit_table
@@ -31,6 +31,7 @@ from meta_spliceai.store.atomic import read_json
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file, software_versions
 from meta_spliceai.store.tables import read_tsv
+from meta_spliceai.train.classes import Objective
 from meta_spliceai.train.groups import Similarity
 from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.parts import PREDICTIONS, RunParts
@@ -59,6 +60,7 @@ def cv(
     seed: int = 42,
     threads: int | None = None,
     model: str = "xgboost",
+    objective: Objective = "corrections",
     base_margin: bool | None = None,
     weights: Weights = "inverse_inclusion",
     early_stopping: bool = False,
@@ -101,6 +103,10 @@ def cv(
     model
         What learns: xgboost, lightgbm, catboost, random_forest, log_reg, sgd_logistic or mlp, or a JSON object of its
         hyper-parameters, such as '{"name": "xgboost", "max_depth": 4}', or a file of such.
+    objective
+        `corrections`: a model for donors and one for acceptors, which correct the base score; `sigmoid`: three models, each
+        of donor, acceptor or neither against the rest; `multiclass`: one model with a softmax over the three, of learners
+        that have one (xgboost). The last two start from nothing.
     base_margin
         Whether models correct the base model's logit, which is the default; with `--no-base-margin` they start from
         nothing, and their own score stands wherever the base score reaches the gate.
@@ -144,14 +150,15 @@ def cv(
         method=Method(
             learner=learner_of(model),
             recipe=recipe or Recipe(),
-            base_margin=base_margin is not False,
+            base_margin=objective == "corrections" if base_margin is None else base_margin,
             early_stopping=early_stopping,
             weighted=weights == "inverse_inclusion",
+            objective=objective,
         ),
         similarity=similarity or Similarity(),
         evidence=evidence,
     )
-    plan = capped(divided(plan, split), row_cap)
+    plan = capped(with_objective(divided(plan, split), objective), row_cap)
     check_folds(plan)
     log.info("%d genes in %d groups, %d folds by %s", plan.genes.height, plan.split["group"].n_unique(), folds, split)
     with Folder.opened(
@@ -211,6 +218,7 @@ class _Run:
             "split": split,
             "arms": description["arms"],
             "reference_arm": description["reference arm"],
+            "objective": plan.method.objective,
             "method": plan.parameters["method"],
             "feature_profile": plan.feature_profile,
             "base_model": description["base_model"],
