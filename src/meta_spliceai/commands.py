@@ -14,6 +14,7 @@ from meta_spliceai.basepass.run import run as basepass_run
 from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
+from meta_spliceai.crossval.run import cv
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
 from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
@@ -50,6 +51,7 @@ __all__ = [
     "basepass_run",
     "basepass_status",
     "build",
+    "cv",
     "dataset_dedup",
     "dataset_diff",
     "dataset_merge",

@@ -16,7 +16,6 @@ from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.features import REACH
-from meta_spliceai.train import whole_gene
 from meta_spliceai.train.learners.xgboost_learner import XGBoostModel
 from meta_spliceai.train.matrix import load_rows, open_dataset
 from meta_spliceai.train.residual import Correction, Ensemble, base_margin
@@ -120,7 +119,7 @@ def test_features_of_whole_genes_are_those_of_the_training_rows(
         seen[len(seen)] = matrix.copy()
         return margin
 
-    monkeypatch.setattr(whole_gene.Ensemble, "margin", spy)
+    monkeypatch.setattr(Ensemble, "margin", spy)
     model = Ensemble(tuple(names), GATE, dict.fromkeys(SITE_TYPES, ()))
     for gene_id in ("TG03.1", "TG13.1", "TG02.3"):
         gene = opened.genes.filter(pl.col("gene_id") == gene_id)

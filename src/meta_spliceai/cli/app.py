@@ -58,6 +58,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("dataset migrate", "dataset_migrate"),
     ("split plan", "split_plan"),
     ("train", "train"),
+    ("cv", "cv"),
     ("evaluate", "evaluate"),
     ("predict", "predict"),
     ("report", "report"),

@@ -123,7 +123,7 @@ def _frame(name: str, rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(found, schema=table.polars_schema())
 
 
-_PASSED_ON = ("base_model", "dataset", "build", "feature_profile")
+_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap")
 """What predictions.json says about its own making, and the evaluation repeats."""
 
 

@@ -16,6 +16,7 @@ trainer       Trainer and IncrementalTrainer: one model from one split
 matrix        rows of a dataset as arrays, with weights
 leakage       what must not be learnt from, found before anything is learnt
 residual      one learnt correction of the base model's logit
+classes       donor, acceptor and neither at once, instead of corrections
 logistic      regression with few bounded parameters
 calibrate     strictly monotone maps to probabilities
 arms          what is compared with what

@@ -50,6 +50,7 @@ def run_description(plan: TrainPlan, arms: Sequence[Arm], calibrations: Calibrat
             if BASE_MEAN not in arms
             else [],
             "calibrations": maps,
+            **({} if plan.row_cap is None else {"row_cap": plan.row_cap}),
         }
     )
     return described

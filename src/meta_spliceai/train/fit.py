@@ -16,10 +16,11 @@ from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
 from meta_spliceai.train.arms import BASE_MEAN, RECALIBRATED, Arm
 from meta_spliceai.train.calibrate import Calibration, fit_calibration, logs_of_margin
+from meta_spliceai.train.classes import CLASSES, SOFTMAX, ClassLearner
 from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
 from meta_spliceai.train.plan import TrainPlan
-from meta_spliceai.train.residual import Correction, Ensemble, Examples, base_margin, fit_correction
+from meta_spliceai.train.residual import Correction, Examples, Scorer, base_margin, fit_correction
 from meta_spliceai.train.sampled import estimated_average_precision, estimated_count
 
 Floats = npt.NDArray[np.float64]
@@ -88,22 +89,35 @@ class FoldFitter:
         return self.rows.start(channel)[self.rows.gated] >= np.float32(self._plan.method.recipe.gate)
 
     def fit_fold(self, fold: int) -> Iterator[tuple[Arm, str, Correction]]:
-        """Fit every arm and channel on the other folds, several at a time, in a fixed order."""
-        jobs = [(arm, channel) for arm in self._plan.arms for channel in SITE_TYPES]
+        """Fit every arm and output (of `Method.outputs`) on the other folds, several at a time, in a fixed order."""
+        jobs = [(arm, output) for arm in self._plan.arms for output in self._plan.method.outputs]
         for channel in SITE_TYPES:
             self._check_labels(fold, channel)
         with ThreadPoolExecutor(max_workers=self._plan.threads) as pool:
             yield from (
-                (arm, channel, correction)
-                for (arm, channel), correction in zip(
+                (arm, output, correction)
+                for (arm, output), correction in zip(
                     jobs, pool.map(lambda job: self._fit(fold, *job), jobs), strict=True
                 )
             )
 
+    @cached_property
+    def _drawn(self) -> tuple[BoolArray, float]:
+        """Which rows models may learn from, shape (n,), and how many rows each of them stands for."""
+        rows, cap = self.rows.keys.height, self._plan.row_cap
+        if cap is None or cap >= rows:
+            return np.ones(rows, dtype=bool), 1.0
+        drawn = np.zeros(rows, dtype=bool)
+        rng = np.random.default_rng(seeded_word(self._plan.seed, "row cap"))
+        drawn[rng.choice(rows, size=cap, replace=False)] = True
+        return drawn, rows / cap
+
     def _training_rows(self, fold: int, channel: str) -> Indices:
-        """Places, among the rows with features, of those that a fold's model of a channel learns from."""
+        """Places, among the rows with features, of those that a fold's model of a channel, or of classes, learns from."""
         of_row = self.fold[self.rows.gated]
-        return np.flatnonzero(self.reaching(channel) & (of_row != fold) & (of_row >= 0))
+        learnt = self._drawn[0][self.rows.gated]
+        reaching = self.reaching(channel) if self._plan.method.objective == "corrections" else True
+        return np.flatnonzero(reaching & (of_row != fold) & (of_row >= 0) & learnt)
 
     def _check_labels(self, fold: int, channel: str) -> None:
         label = self.rows.truth(channel)[self.rows.gated[self._training_rows(fold, channel)]]
@@ -115,20 +129,27 @@ class FoldFitter:
                 action="build a dataset of more genes with splice sites, or give fewer --folds",
             )
 
-    def _fit(self, fold: int, arm: Arm, channel: str) -> Correction:
-        rows, places = self.rows, self._training_rows(fold, channel)
+    def _fit(self, fold: int, arm: Arm, output: str) -> Correction:
+        method = self._plan.method
+        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, output)
+        rows, places = self.rows, self._training_rows(fold, output)
         at = rows.gated[places]
         examples = Examples(
             features=rows.features[np.ix_(places, rows.columns(self._plan.features_of(arm)))],
-            margin=base_margin(rows.start(channel)[at]),
-            label=rows.truth(channel)[at],
-            weight=rows.weight[at],
+            margin=base_margin(rows.start(output)[at]) if output in SITE_TYPES else np.zeros(at.size, dtype=np.float32),
+            label=rows.truth(output)[at] if output in SITE_TYPES else ~(rows.is_donor | rows.is_acceptor)[at],
+            weight=rows.weight[at] * self._drawn[1],
             group=self.group[at],
         )
-        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, channel)
-        return fit_correction(examples, self._plan.method, seed=seed)
+        if output != SOFTMAX:
+            return fit_correction(examples, method, seed=seed)
+        assert isinstance(method.learner, ClassLearner)
+        codes = np.select([rows.is_donor[at], rows.is_acceptor[at]], [0, 1], 2).astype(np.int8)
+        weight = examples.weight if method.weighted else np.ones(at.size)
+        model = method.learner.fit_classes(examples.features, codes, weight, classes=len(CLASSES), seed=seed % 2**31)
+        return Correction(model, 1.0, residual=False)
 
-    def out_of_fold(self, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> dict[str, dict[str, Logs]]:
+    def out_of_fold(self, ensembles: Mapping[int, Mapping[str, Scorer]]) -> dict[str, dict[str, Logs]]:
         """Scores of every row by the model that had not seen it, by arm (and for the base model) and channel.
 
         Parameters
@@ -146,7 +167,7 @@ class FoldFitter:
                 found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, start, ensembles)
         return found
 
-    def _corrected(self, arm: Arm, channel: str, start: Logs, ensembles: Mapping[int, Mapping[str, Ensemble]]) -> Logs:
+    def _corrected(self, arm: Arm, channel: str, start: Logs, ensembles: Mapping[int, Mapping[str, Scorer]]) -> Logs:
         log_p, log_not_p = start.log_p.copy(), start.log_not_p.copy()
         columns = self.rows.columns(self._plan.features_of(arm))
         for fold, by_arm in ensembles.items():

@@ -17,15 +17,17 @@ from meta_spliceai.store.tables import write_tsv
 from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, Arm
 from meta_spliceai.train.baseline import DELTA_FILE, deltas, whole_gene_calls
 from meta_spliceai.train.calibrate import Calibration
+from meta_spliceai.train.classes import ClassModel
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
 from meta_spliceai.train.evidence import needed_by_dataset
-from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter
+from meta_spliceai.train.fit import FINAL, CalibrationsByFold, FoldFitter, Indices, Logs
 from meta_spliceai.train.learners.spec import settings_of
+from meta_spliceai.train.matrix import TrainingRows
 from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
 from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, write_trimmed
-from meta_spliceai.train.residual import Correction, Ensemble
+from meta_spliceai.train.residual import Correction, Ensemble, Scorer
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import merged_length, score_tiles
 from meta_spliceai.workers.progress import track
@@ -37,37 +39,66 @@ MODEL, PREDICTIONS, FEATURE_MANIFEST = "model", "predictions", "feature_manifest
 
 
 class RunParts:
-    """One training run into an opened folder; every method makes one kind of part, unless it is there already."""
+    """One training run into an opened folder; every method makes one kind of part, unless it is there already.
 
-    def __init__(self, plan: TrainPlan, folder: Folder) -> None:
-        self._plan, self._folder = plan, folder
+    Parameters
+    ----------
+    plan, folder
+        What to make, and where.
+    sampled_metrics
+        The file for estimates from sampled rows.
+    """
+
+    def __init__(self, plan: TrainPlan, folder: Folder, *, sampled_metrics: str = METRICS_FILE) -> None:
+        self._plan, self._folder, self._sampled_metrics = plan, folder, sampled_metrics
         self._fitter = FoldFitter(plan)
         self._planned: dict[str, str] = {}
         self._arms: tuple[Arm, ...] = plan.reported_arms
 
     def make(self) -> dict[str, int]:
         """Make all parts and mark the folder complete; returns rows learnt from, bases predicted, genes and groups."""
-        plan = self._plan
-        self._write_split()
-        self._write_trimmed()
-        self._fit_folds()
-        calibrations = self._calibrate()
+        calibrations = self._learn()
         self._save_model(calibrations[FINAL])
         self._predict(calibrations)
         self._compare_genes()
-        parts = self._folder.manifest.parts
+        facts = self._facts()
+        if not self._folder.manifest.complete:
+            self._folder.finalise(self._planned, facts)
+        return facts
+
+    def cross_validate(self) -> dict[str, int]:
+        """Make the parts that measuring needs, without a saved model; returns what `make` does, and finalises nothing."""
+        self._predict(self._learn())
+        return self._facts()
+
+    @property
+    def planned(self) -> Mapping[str, str]:
+        """The fingerprint of every part that was made or found, by name."""
+        return self._planned
+
+    def rows_out_of_fold(self) -> tuple[TrainingRows, Indices, dict[str, dict[str, Logs]]]:
+        """The rows of the dataset, the fold of each, and their scores by models that had not seen them."""
+        fitter = self._fitter
+        scores = fitter.out_of_fold({fold: self._scorers(fold) for fold in range(self._plan.folds)})
+        return fitter.rows, fitter.fold, scores
+
+    def _learn(self) -> CalibrationsByFold:
+        self._write_split()
+        self._write_trimmed()
+        self._fit_folds()
+        return self._calibrate()
+
+    def _facts(self) -> dict[str, int]:
+        plan, parts = self._plan, self._folder.manifest.parts
         bases = sum(
             file.rows or 0 for name in self._planned for file in parts[name].files if name.startswith(PREDICTIONS)
         )
-        facts = {
+        return {
             "rows": int(plan.dataset.manifest.facts["rows"]),
             "bases": bases,
             "genes": plan.genes.height,
             "groups": plan.split["group"].n_unique(),
         }
-        if not self._folder.manifest.complete:
-            self._folder.finalise(self._planned, facts)
-        return facts
 
     def _is_done(self, part: str, *made_from: Any) -> bool:
         """Whether a part is there; notes that it is planned."""
@@ -97,16 +128,16 @@ class RunParts:
         todo = [
             fold for fold in range(self._plan.folds) if not self._is_done(f"fold_{fold + 1}", self._planned["split"])
         ]
-        models = len(self._plan.arms) * len(SITE_TYPES)
+        models = len(self._plan.arms) * len(self._plan.method.outputs)
         with track("fitting", len(todo) * models, "models") as progress:
             for fold in todo:
                 files: dict[str, int | None] = {}
                 shrinkage: dict[str, float] = {}
-                for arm, channel, correction in self._fitter.fit_fold(fold):
-                    name = self._model_file(fold, arm, channel)
+                for arm, output, correction in self._fitter.fit_fold(fold):
+                    name = self._model_file(fold, arm, output)
                     write_bytes(self._folder.path / name, correction.model.to_bytes())
                     files[name] = None
-                    shrinkage[f"{arm.name}_{channel}"] = correction.shrinkage
+                    shrinkage[f"{arm.name}_{output}"] = correction.shrinkage
                     progress.advance(1)
                 self._record(f"fold_{fold + 1}", files, shrinkage=shrinkage)
 
@@ -121,12 +152,23 @@ class RunParts:
             for arm in self._plan.arms
         }
 
-    def _model_file(self, fold: int, arm: Arm, channel: str) -> str:
-        return f"folds/fold_{fold + 1}/{arm.name}_{channel}{self._plan.method.learner.suffix}"
+    def _class_model(self, fold: int, arm: Arm) -> ClassModel:
+        method = self._plan.method
+        models = {output: self._read_correction(fold, arm, output).model for output in method.outputs}
+        return ClassModel(self._plan.features_of(arm), method.recipe.gate, models)
 
-    def _read_correction(self, fold: int, arm: Arm, channel: str) -> Correction:
-        path = self._folder.path / self._model_file(fold, arm, channel)
-        shrinkage = self._folder.manifest.parts[f"fold_{fold + 1}"].facts["shrinkage"][f"{arm.name}_{channel}"]
+    def _scorers(self, fold: int) -> Mapping[str, Scorer]:
+        """What scores the genes of a fold, by arm."""
+        if self._plan.method.objective == "corrections":
+            return self._ensembles([fold])
+        return {arm.name: self._class_model(fold, arm) for arm in self._plan.arms}
+
+    def _model_file(self, fold: int, arm: Arm, output: str) -> str:
+        return f"folds/fold_{fold + 1}/{arm.name}_{output}{self._plan.method.learner.suffix}"
+
+    def _read_correction(self, fold: int, arm: Arm, output: str) -> Correction:
+        path = self._folder.path / self._model_file(fold, arm, output)
+        shrinkage = self._folder.manifest.parts[f"fold_{fold + 1}"].facts["shrinkage"][f"{arm.name}_{output}"]
         method = self._plan.method
         try:
             return Correction(method.learner.load(path.read_bytes()), shrinkage, method.base_margin)
@@ -142,10 +184,12 @@ class RunParts:
         path = self._folder.path / CALIBRATIONS_FILE
         folds = range(self._plan.folds)
         if not self._is_done("calibrations", [self._planned[f"fold_{fold + 1}"] for fold in folds]):
-            scores = self._fitter.out_of_fold({fold: self._ensembles([fold]) for fold in folds})
+            _, _, scores = self.rows_out_of_fold()
             write_json(path, plain(self._fitter.calibrations(scores)))
-            write_json(self._folder.path / METRICS_FILE, labelled_metrics(self._fitter.sampled_metrics(scores)))
-            self._record("calibrations", {CALIBRATIONS_FILE: None, METRICS_FILE: None})
+            write_json(
+                self._folder.path / self._sampled_metrics, labelled_metrics(self._fitter.sampled_metrics(scores))
+            )
+            self._record("calibrations", {CALIBRATIONS_FILE: None, self._sampled_metrics: None})
         return {
             name: {
                 arm: {channel: Calibration(**fitted) for channel, fitted in by_channel.items()}
@@ -197,7 +241,7 @@ class RunParts:
         lengths = sum(merged_length(plan.genes_of_fold(fold)) for fold in todo)
         with track("predicting", lengths, "bases"), plan.reference.open_genome() as genome:
             for fold in todo:
-                models = self._ensembles(range(plan.folds) if fold == SET_ASIDE else [fold])
+                models = self._ensembles(range(plan.folds)) if fold == SET_ASIDE else self._scorers(fold)
                 tiles = score_tiles(plan.genes_of_fold(fold), plan.artifacts, genome, models, enrichers=plan.enrichers)
                 name = f"{PREDICTIONS}/{_predictions_part(fold).replace('predictions', 'part')}.parquet"
                 rows = write_predictions(self._folder.path / name, tiles, known, table)

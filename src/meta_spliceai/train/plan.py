@@ -63,6 +63,8 @@ class TrainPlan:
         Everything that decides the content of the folder, for its manifest.
     enrichers
         Those that whole genes need, with the evidence that the dataset was built with.
+    row_cap
+        Rows that models may learn from, drawn at random; default: all.
     """
 
     dataset: DatasetFolder
@@ -81,6 +83,7 @@ class TrainPlan:
     threads: int
     parameters: dict[str, Any]
     enrichers: tuple[Enricher, ...] = ()
+    row_cap: int | None = None
 
     @property
     def inputs(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from meta_spliceai.features.base_scores import logit
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import BoolArray
 from meta_spliceai.train.calibrate import SMALLEST_SLOPE
+from meta_spliceai.train.classes import OUTPUTS, ClassLearner, Objective
 from meta_spliceai.train.learners.protocol import Fitted, Learner, LearningRows
 from meta_spliceai.train.learners.spec import settings_of
 from meta_spliceai.train.learners.xgboost_learner import XGBoost
@@ -84,11 +85,13 @@ class Method:
         Whether the learner's number of rounds is chosen on the inner folds.
     weighted
         Whether a row counts as the bases it stands for; otherwise as one.
+    objective
+        Corrections of each site type, or classes at once; see `classes`.
 
     Raises
     ------
     InputError
-        Early stopping with a learner that has no rounds.
+        Early stopping with a learner that has no rounds, or an objective that the learner or the other options cannot serve.
     """
 
     learner: Learner = field(default_factory=XGBoost)
@@ -96,6 +99,7 @@ class Method:
     base_margin: bool = True
     early_stopping: bool = False
     weighted: bool = True
+    objective: Objective = "corrections"
 
     def __post_init__(self) -> None:
         if self.early_stopping and not self.learner.stops_early:
@@ -104,6 +108,34 @@ class Method:
                 found=f"--model {self.learner.name}",
                 action="leave --early-stopping out, or choose xgboost, lightgbm or catboost",
             )
+        self._check_objective()
+
+    def _check_objective(self) -> None:
+        if self.objective not in OUTPUTS:
+            raise InputError(f"--objective {', '.join(OUTPUTS)}", f"{self.objective!r}", "choose one of them")
+        if self.objective != "corrections" and self.base_margin:
+            raise InputError(
+                expected=f"models that start from nothing with --objective {self.objective}",
+                found="--base-margin",
+                action="leave --base-margin out, or choose --objective corrections",
+            )
+        if self.objective == "multiclass" and not isinstance(self.learner, ClassLearner):
+            raise InputError(
+                expected="a learner with a softmax over classes for --objective multiclass",
+                found=f"--model {self.learner.name}",
+                action="choose --model xgboost, or --objective sigmoid, which every learner serves",
+            )
+        if self.objective == "multiclass" and self.early_stopping:
+            raise InputError(
+                expected="a fixed number of rounds with --objective multiclass",
+                found="--early-stopping",
+                action="leave it out, or choose --objective sigmoid",
+            )
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The models that an arm has in each fold."""
+        return OUTPUTS[self.objective]
 
     def parameters(self) -> dict[str, Any]:
         """As plain values."""
@@ -263,6 +295,21 @@ def inner_folds(examples: Examples, folds: int, seed: int) -> Indices:
 
 def _seed(seed: int, part: object) -> int:
     return seeded_word(seed, "boost", part) % 2**31
+
+
+class Scorer(Protocol):
+    """What scores the bases that reach a gate: an `Ensemble` of corrections, or a `ClassModel`."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns it reads, in order."""
+
+    @property
+    def gate(self) -> float:
+        """Own-channel base score from which it scores."""
+
+    def margin(self, channel: str, features: Floats, margin: Floats) -> Floats:
+        """Logits of bases that reach the gate, shape (n,); see `Ensemble`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.coordinates import STRANDS, Interval, merge_spans
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.features import REACH
-from meta_spliceai.train.residual import Ensemble, base_margin
+from meta_spliceai.train.residual import Scorer, base_margin
 
 Floats = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
@@ -110,7 +110,7 @@ def score_tiles(
     genes: pl.DataFrame,
     artifacts: Artifacts,
     genome: Genome,
-    models: Mapping[str, Ensemble],
+    models: Mapping[str, Scorer],
     *,
     enrichers: Sequence[Enricher] = (),
     tile_size: int = TILE,
@@ -200,7 +200,7 @@ class _Corrector:
         self._stretch, self._interval, self._genes, self._ranks = stretch, interval, genes, ranks
         self._start, self._enrichers = start, enrichers
 
-    def corrected(self, models: Mapping[str, Ensemble]) -> dict[str, dict[str, Corrected]]:
+    def corrected(self, models: Mapping[str, Scorer]) -> dict[str, dict[str, Corrected]]:
         """By model name, then site type."""
         if not models:
             return {}
@@ -216,7 +216,7 @@ class _Corrector:
     def _features(self, names: Sequence[str], index: Index, view: GeneView | None = None) -> Floats:
         return compute_features(names, self._stretch, index, view, self._enrichers)
 
-    def _by_channel(self, model: Ensemble, index: Index, shared: Mapping[str, Floats]) -> dict[str, Corrected]:
+    def _by_channel(self, model: Scorer, index: Index, shared: Mapping[str, Floats]) -> dict[str, Corrected]:
         at = index - REACH if self._interval.strand == "+" else self._interval.length - 1 - (index - REACH)
         views = list(self._views(model, index, self._interval.start + 1 + at, shared))
         found = {}
@@ -234,7 +234,7 @@ class _Corrector:
         return found
 
     def _views(
-        self, model: Ensemble, index: Index, position: Index, shared: Mapping[str, Floats]
+        self, model: Scorer, index: Index, position: Index, shared: Mapping[str, Floats]
     ) -> Iterator[tuple[Index, Floats]]:
         """Rows and their features, once for all of them, or once for each gene where the model is conditioned on it."""
         if not self._needs_gene(model.features):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from meta_spliceai.train.learners.protocol import (
     SHARE,
@@ -114,6 +115,25 @@ class XGBoost:
         matrix = self._matrix(rows, threads)
         held_matrix = None if held is None else self._matrix(held, threads, matrix)
         return self.boost(matrix, seed=seed, held=held_matrix, threads=threads)
+
+    def fit_classes(
+        self,
+        features: Floats,
+        codes: npt.NDArray[np.int8],
+        weight: Doubles,
+        *,
+        classes: int,
+        seed: int,
+        threads: int = 1,
+    ) -> XGBoostModel:
+        """Boost a softmax over classes; see `ClassLearner`. A round is a tree for each class."""
+        import xgboost
+
+        matrix = xgboost.QuantileDMatrix(
+            features, label=codes.astype(np.float32), weight=weight, max_bin=self.max_bin, nthread=threads
+        )
+        settings = {**self.parameters(seed, threads), "objective": "multi:softprob", "num_class": classes}
+        return XGBoostModel(xgboost.train(settings, matrix, self.rounds, verbose_eval=False))
 
     def boost(
         self, matrix: xgboost.DMatrix, *, seed: int, held: xgboost.DMatrix | None = None, threads: int = 1

@@ -1,0 +1,112 @@
+"""From options to a plan of a cross-validation; everything that can be wrong is found before anything is fitted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Literal, get_args
+
+import polars as pl
+
+from meta_spliceai.errors import GeneError, InputError, first_few
+from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.train.classes import Objective
+from meta_spliceai.train.groups import components, overlap_edges
+from meta_spliceai.train.plan import TrainPlan
+from meta_spliceai.train.split import plan_split
+
+Split = Literal["family", "gene", "chromosome"]
+
+log = logging.getLogger(__name__)
+
+
+def check_options(*, split: str, row_cap: int | None, draws: int) -> None:
+    """Refuse options that no dataset could make good.
+
+    Raises
+    ------
+    InputError
+        The first of them.
+    """
+    if split not in get_args(Split):
+        raise InputError(f"--split {', '.join(get_args(Split))}", f"{split!r}", "choose one of them")
+    if row_cap is not None and row_cap < 1:
+        raise InputError("--row-cap of at least 1", f"{row_cap}", "leave the option out: all rows are then learnt from")
+    if draws < 2:
+        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
+
+
+def divided(plan: TrainPlan, split: Split) -> TrainPlan:
+    """The plan with folds over gene families, which it has, over genes, or over chromosomes.
+
+    By `gene`, only overlapping genes stay together. By `chromosome`, all genes of a chromosome do; overlapping genes then
+    remain the groups that intervals are drawn over.
+
+    Raises
+    ------
+    GeneError
+        Fewer chromosomes or genes than folds.
+    """
+    parameters = {**plan.parameters, "split": split}
+    if split == "family":
+        return replace(plan, parameters=parameters)
+    overlapping = plan.genes.select(
+        "gene_id", group=pl.Series(components(plan.genes.height, overlap_edges(plan.genes)), dtype=pl.Int32)
+    )
+    contigs = plan.genes.select("gene_id", group=(pl.col("chrom").rank("dense") - 1).cast(pl.Int32))
+    table = plan_split(
+        plan.genes,
+        contigs if split == "chromosome" else overlapping,
+        folds=plan.folds,
+        test_size=0.0,
+        seed=plan.seed,
+        training_chromosomes=plan.artifacts.training_chromosomes,
+    )
+    return replace(plan, parameters=parameters, split=table.with_columns(overlapping["group"]))
+
+
+def with_objective(plan: TrainPlan, objective: Objective) -> TrainPlan:
+    """The plan with an objective that its method has; arms of classes say what they do, which is no correction."""
+    parameters = {**plan.parameters, "objective": objective}
+    if objective == "corrections":
+        return replace(plan, parameters=parameters)
+    what = {
+        "sigmoid": "three models, each of one class (donor, acceptor, neither) against the rest",
+        "multiclass": "one model with a softmax over donor, acceptor and neither",
+    }[objective]
+    arms = tuple(replace(arm, note=f"{what}, on the features of {arm.profile}") for arm in plan.arms)
+    return replace(plan, parameters=parameters, arms=arms)
+
+
+def capped(plan: TrainPlan, row_cap: int | None) -> TrainPlan:
+    """The plan with a cap on the rows that models learn from; without one where the dataset has no more rows."""
+    rows = int(plan.dataset.manifest.facts["rows"])
+    if row_cap is None or row_cap >= rows:
+        return plan
+    log.warning(
+        "--row-cap: models learn from %s of %s rows, drawn at random; every result is marked, and none of them says what a "
+        "model of all rows is worth",
+        f"{row_cap:,}",
+        f"{rows:,}",
+    )
+    return replace(plan, row_cap=row_cap, parameters={**plan.parameters, "row_cap": row_cap})
+
+
+def check_folds(plan: TrainPlan) -> None:
+    """Refuse folds that nothing could be measured in.
+
+    Raises
+    ------
+    GeneError
+        A fold without donors or acceptors; names its genes.
+    """
+    sites = plan.split.join(plan.genes.select("gene_id", "donor_sites", "acceptor_sites"), on="gene_id")
+    by_fold = sites.group_by("fold").agg(pl.col("donor_sites", "acceptor_sites").sum(), "gene_id").sort("fold")
+    for row in by_fold.iter_rows(named=True):
+        lacking = [f"{kind}s" for kind in SITE_TYPES if row[f"{kind}_sites"] == 0]
+        if lacking:
+            raise GeneError(
+                expected=f"true donors and acceptors in each of {plan.folds} folds",
+                found=f"no {' and no '.join(lacking)} in fold {row['fold']}: {first_few(row['gene_id'])}",
+                action="build a dataset of more genes with splice sites, or give fewer --folds",
+            )
