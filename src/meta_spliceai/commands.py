@@ -15,6 +15,7 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.explain.run import explain
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
 from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
 from meta_spliceai.maintain.artifacts import validate_artifacts as artifacts_validate
@@ -59,6 +60,7 @@ __all__ = [
     "demo",
     "enrichers_list",
     "evaluate",
+    "explain",
     "genes_list",
     "genes_select",
     "predict",

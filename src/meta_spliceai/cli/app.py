@@ -60,6 +60,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("evaluate", "evaluate"),
     ("predict", "predict"),
     ("report", "report"),
+    ("explain", "explain"),
 )
 """Command words and the name of the function in `meta_spliceai.commands`."""
 

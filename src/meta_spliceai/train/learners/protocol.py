@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,18 @@ class Fitted(Protocol):
 
     def to_bytes(self) -> bytes:
         """The content of the learner's own file, which is never a pickle."""
+
+
+@runtime_checkable
+class Contributing(Protocol):
+    """What a learner has learnt, where it can say how much each feature moves the logit of each row."""
+
+    def contributions(self, features: Floats) -> Doubles:
+        """SHAP values (Lundberg and Lee 2017) in logits, shape (n, number of features + 1).
+
+        The last column is the same for all rows: the mean that the features move the logit away from. Each row sums to
+        what the model adds to the logit it started from, or to its own logit where it started from nothing.
+        """
 
 
 class Learner(Protocol):
