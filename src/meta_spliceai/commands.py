@@ -15,6 +15,7 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.explain.ablation import ablation
 from meta_spliceai.explain.run import explain
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
 from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
@@ -38,6 +39,7 @@ from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 
 __all__ = [
+    "ablation",
     "artifacts_clean",
     "artifacts_validate",
     "basemodel_check",

@@ -61,6 +61,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("predict", "predict"),
     ("report", "report"),
     ("explain", "explain"),
+    ("ablation", "ablation"),
 )
 """Command words and the name of the function in `meta_spliceai.commands`."""
 

@@ -69,3 +69,22 @@ SHAP_TABLE = Table(
         _count("rows", "rows of the sample"),
     ),
 )
+
+ABLATION_TABLE = Table(
+    "ablation",
+    1,
+    "what families of features add, on whole held-out genes; the whole model first, then by what is lost",
+    (
+        _KIND,
+        Column("arm", pl.String, "key", "label", "name of the arm"),
+        Column("change", pl.String, "text", "label", "what it reads", choices=("whole", "without", "only")),
+        Column("of", pl.String, "text", "label", "the family, or all_ and the origin; empty for the whole model"),
+        _number("average_precision", "of the ranking of all bases"),
+        _number("to_full", "average precision minus that of the whole model"),
+        _number("to_full_low", "lower end of its 95 % interval, paired"),
+        _number("to_full_high", "upper end"),
+        _number("to_base", "average precision minus that of the base model"),
+        _number("to_base_low", "lower end of its 95 % interval, paired"),
+        _number("to_base_high", "upper end"),
+    ),
+)

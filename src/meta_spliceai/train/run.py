@@ -104,6 +104,7 @@ def train(
     prune_features: bool = False,
     corr_thr: float = 0.99,
     baseline_tsv: Path | None = None,
+    ablation: bool = False,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
@@ -170,6 +171,9 @@ def train(
         Absolute correlation, in a sample of rows, from which the later of two features is dropped.
     baseline_tsv
         The base model's performance gene by gene; default: the full_splice_performance.tsv of the base pass.
+    ablation
+        Also train arms without each family of features, and arms with one family only: what each adds. The command
+        `ablation` then makes a table of it.
     recipe
         What surrounds the learner.
     similarity
@@ -185,6 +189,12 @@ def train(
         The folder holds a run made with other options or inputs.
     """
     if single_split or incremental:
+        if ablation:
+            raise InputError(
+                expected="--ablation with cross-validation, which measures whole genes",
+                found="--incremental" if incremental else "--single-split",
+                action="leave one of them out",
+            )
         return train_single_split(
             dataset=dataset,
             reference=reference,
@@ -232,6 +242,7 @@ def train(
         baseline_tsv=baseline_tsv,
         corr_thr=corr_thr if prune_features else None,
         evidence=evidence,
+        ablation=ablation,
     )
     _say_what_is_divided(plan)
     with Folder.opened(
