@@ -37,6 +37,7 @@ from meta_spliceai.reference.registry import list_references as reference_list
 from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
+from meta_spliceai.train.tune import tune
 
 __all__ = [
     "ablation",
@@ -75,4 +76,5 @@ __all__ = [
     "report",
     "run",
     "train",
+    "tune",
 ]

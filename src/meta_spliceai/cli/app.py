@@ -56,6 +56,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("dataset patch", "dataset_patch"),
     ("dataset diff", "dataset_diff"),
     ("dataset migrate", "dataset_migrate"),
+    ("tune", "tune"),
     ("train", "train"),
     ("evaluate", "evaluate"),
     ("predict", "predict"),

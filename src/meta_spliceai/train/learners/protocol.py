@@ -151,8 +151,8 @@ def check_ranges(learner: Any, allowed: Mapping[str, Range]) -> None:
                 )
 
 
-def imported(module: str, extra: str) -> Any:
-    """A library that only this learner needs.
+def imported(module: str, extra: str, instead: str = "choose --model xgboost") -> Any:
+    """A library that only some work needs, such as one learner; `instead` says what does without it.
 
     Raises
     ------
@@ -164,9 +164,9 @@ def imported(module: str, extra: str) -> Any:
     except ImportError as error:
         library = module.partition(".")[0]
         raise InputError(
-            expected=f"the library {library} for this learner",
+            expected=f"the library {library}, which this needs",
             found=str(error),
-            action=f"install it with `pip install 'meta-spliceai[{extra}]'`, or choose --model xgboost",
+            action=f"install it with `pip install 'meta-spliceai[{extra}]'`, or {instead}",
         ) from error
 
 
