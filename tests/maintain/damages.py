@@ -20,6 +20,8 @@ class Damage:
     name: str
     code: str
     make: Callable[[Path], None]
+    restored: bool = True
+    """Whether the commands that the check prints restore the original bytes."""
 
 
 def rows(*changes: pl.Expr, **named: pl.Expr) -> Callable[[Path], None]:
@@ -107,16 +109,17 @@ DAMAGES = (
     Damage("lost gene manifest", "DS003", lose("gene_manifest.csv")),
     Damage("lost link", "DS004", lose(MASTER)),
     Damage("stale link", "DS004", stale),
-    Damage("foreign file in master", "DS005", put("master/part-0.parquet", TRIM)),
+    Damage("foreign file in master", "DS005", put("master/part-0.parquet", TRIM), restored=False),
     Damage("leftover raw file", "DS005", put("batch_00001_raw.tmp.parquet")),
+    Damage("interrupted rewrite", "DS005", lambda dataset: (dataset / ".staging").mkdir(), restored=False),
     Damage("batch of an earlier plan", "DS005", put("batch_00099_trim.parquet", TRIM)),
-    Damage("lost manifest", "DS001", lose("manifest.json")),
-    Damage("cut manifest", "DS001", cut("manifest.json", 200)),
-    Damage("version from the future", "DS001", manifest(lambda held: held.update(format_version=99))),
-    Damage("manifest of another kind", "DS001", manifest(lambda held: held.update(kind="model_run"))),
+    Damage("lost manifest", "DS001", lose("manifest.json"), restored=False),
+    Damage("cut manifest", "DS001", cut("manifest.json", 200), restored=False),
+    Damage("version from the future", "DS001", manifest(lambda held: held.update(format_version=99)), restored=False),
+    Damage("manifest of another kind", "DS001", manifest(lambda held: held.update(kind="model_run")), restored=False),
     Damage("manifest without a part", "DS005", manifest(lambda held: void(held["parts"].pop("batch_00001")))),
     Damage("interrupted build", "DS002", manifest(lambda held: held.update(complete=False))),
-    Damage("other k-mers in the manifest", "DS006", manifest(lambda held: held["parameters"].update(kmer_sizes=[2]))),
+    Damage("other k-mers in the manifest", "DS006", manifest(lambda held: held["parameters"].update(kmer_sizes=[2])), restored=False),
     Damage("schema.json edited", "DS006", text("schema.json", '"donor_score"', '"donor_prob"')),
     Damage("wrong dtype", "DS006", rows(pl.col("position").cast(pl.Int32))),
     Damage("lost column", "DS006", frame(lambda held: held.drop("spread"))),
@@ -124,12 +127,12 @@ DAMAGES = (
     Damage("null key", "DS007", first("chrom", None, pl.String)),
     Damage("null score", "DS007", first("donor_score", None, pl.Float32)),
     Damage("NaN score", "DS008", first("spread", float("nan"), pl.Float32)),
-    Damage("infinite log-odds", "DS008", first("donor_acceptor_logodds", float("inf"), pl.Float32)),
+    Damage("infinite log-odds", "DS024", first("donor_acceptor_logodds", float("inf"), pl.Float32)),
     Damage("probability above 1", "DS008", first("donor_score", 1.5, pl.Float32)),
     Damage("unknown strand", "DS008", first("strand", "*")),
     Damage("unknown label", "DS008", first("splice_type", "exon")),
     Damage("unknown tier", "DS008", first("sampling_tier", "lucky")),
-    Damage("k-mer above its window", "DS008", first("1mer_A", 9999, pl.UInt16)),
+    Damage("k-mer above its window", "DS024", first("1mer_A", 9999, pl.UInt16)),
     Damage("swapped donor and acceptor labels", "DS009", rows(splice_type=SWAPPED)),
     Damage("label noise", "DS009", rows(is_donor=pl.when(IS_SITE).then(~pl.col("is_donor")).otherwise("is_donor"))),
     Damage("calls of other labels", "DS009", rows(pred_type=pl.lit("FN"))),
@@ -151,6 +154,9 @@ DAMAGES = (
     Damage("score of something else", "DS014", rows(score=pl.lit(0.5, pl.Float32))),
     Damage("logit of another score", "DS014", rows(donor_logit=pl.lit(0.0, pl.Float32))),
     Damage("wrong k-mer", "DS015", rows(pl.col("1mer_A") + 1)),
+    Damage("k-mer counted twice", "DS025", first("1mer_A", 400, pl.UInt16)),
+    Damage("row outside its gene", "DS026", first("position", 90_000, pl.Int64)),
+    Damage("contig of another gene", "DS026", first("chrom", "chrT9")),
     Damage("swapped k-mers", "DS015", rows(**{"1mer_A": pl.col("1mer_C"), "1mer_C": pl.col("1mer_A")})),
     Damage("GC content of something else", "DS015", rows(gc_content=pl.lit(0.123, pl.Float32))),
     Damage("lost sites", "DS016", frame(lambda held: held.filter(~IS_SITE))),
@@ -168,6 +174,10 @@ DAMAGES = (
     Damage("gene type that varies", "DS020", first("gene_type", "lncRNA_other")),
     Damage("wrong n_splice_sites", "DS021", rows(n_splice_sites=pl.lit(77.0, pl.Float32))),
     Damage("wrong gene type", "DS021", rows(gene_type=pl.lit("tRNA"))),
+    Damage("feature out of range", "DS024", first("gc_content", -1.0, pl.Float32)),
+    Damage("missing feature", "DS024", first("donor_max_up_1_10", None, pl.Float32)),
+    Damage("built with another reference", "DS028", manifest(lambda held: held["inputs"].update(reference="0" * 64))),
+    Damage("wrong build", "DS028", manifest(lambda held: [held["inputs"].update(reference="0" * 64), held["facts"].update(build="GRCh36")])),
     Damage("result of the boundary probe lost", "DS022", manifest(lambda held: void(held["facts"].pop("boundary_probe")))),
     Damage("leak: copy of the label", "DS022", lambda dataset: [
         change_part(dataset, number, lambda held: held.with_columns(sequence_complexity=pl.col("is_acceptor").cast(pl.Float32)))

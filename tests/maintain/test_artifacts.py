@@ -6,10 +6,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from meta_spliceai.basemodel import registry
 from meta_spliceai.errors import InputError
 from meta_spliceai.maintain.artifacts import clean_artifacts, validate_artifacts
 from tests.build.conftest import Passed, pass_over
+from tests.maintain.test_mending import content, run_printed
 from tests.maintain.test_scripts import run
+from tests.toys.toy_base_model import ToyBaseModel
 
 
 @pytest.fixture
@@ -66,14 +69,49 @@ def test_T3_cleaning_removes_only_what_is_listed(eval_dir: Path) -> None:
     assert validate_artifacts(eval_dir=eval_dir).found() == {"AR004"}
 
 
-def test_T3_resuming_after_cleaning_restores_the_bytes(tmp_path: Path) -> None:
-    made = pass_over(tmp_path)
-    folder = made.eval_dir / "meta_models"
-    before = {path.name: path.read_bytes() for path in folder.glob("*_chunk_*")}
-    cut(made.eval_dir)
-    clean_artifacts(eval_dir=made.eval_dir, yes=True)
-    pass_over(tmp_path)
-    assert {path.name: path.read_bytes() for path in folder.glob("*_chunk_*")} == before
+@pytest.mark.parametrize("artifact_format", ["parquet", "tsv"])
+@pytest.mark.parametrize("kind", ["scores", "analysis_sequences", "splice_performance"])
+def test_T3_the_printed_command_restores_the_bytes(
+    tmp_path: Path, kind: str, artifact_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = pass_over(tmp_path, artifact_format=artifact_format, threshold=0.4)
+    before = content(made.eval_dir, "**/*_*_*")  # not gene_manifest.tsv, which tells the time that scoring took
+    cut(made.eval_dir, kind)
+    cleaned = clean_artifacts(eval_dir=made.eval_dir, yes=True)
+    assert ("basepass run" in cleaned.command) == (kind == "scores")
+    monkeypatch.setitem(registry._SHIPPED, "toy", lambda **_: ToyBaseModel())
+    run_printed(f"`{cleaned.command}`")
+    assert content(made.eval_dir, "**/*_*_*") == before
+    assert validate_artifacts(eval_dir=made.eval_dir).found() == set()
+
+
+def test_tables_of_text_are_checked_like_parquet(tmp_path: Path) -> None:
+    eval_dir = pass_over(tmp_path, artifact_format="tsv").eval_dir
+    assert {finding.outcome for finding in validate_artifacts(eval_dir=eval_dir).findings} == {"passed"}
+    path = first(eval_dir, "splice_errors")
+    path.write_text(path.read_text().replace("FN", "XX"))
+    report = validate_artifacts(eval_dir=eval_dir, list_wrong_schema=True)
+    assert (report.found(), "XX" in report.summary()) == ({"AR003"}, True)
+    path.write_text(path.read_text().replace("error_type", "kind_of_error"))
+    assert "kind_of_error" in validate_artifacts(eval_dir=eval_dir, list_wrong_schema=True).summary()
+    path = first(eval_dir, "analysis_sequences")
+    path.write_text(path.read_text()[:-40])
+    assert path.name in validate_artifacts(eval_dir=eval_dir, list_corrupted=True).summary()
+
+
+def test_the_tables_of_the_whole_pass_are_checked_too(eval_dir: Path) -> None:
+    path = eval_dir / "full_splice_performance.tsv"
+    text = path.read_text()
+    path.unlink()
+    path.write_text(text.replace("donor", "doner", 1))
+    assert path.name in validate_artifacts(eval_dir=eval_dir, list_wrong_schema=True).summary()
+
+
+def test_what_an_interruption_left_is_named(eval_dir: Path) -> None:
+    (eval_dir / "meta_models/.staging").mkdir()
+    report = validate_artifacts(eval_dir=eval_dir)
+    assert (report.found(), report.exit_status) == ({"AR004"}, 3)
+    assert ".staging was left by an interrupted command" in report.summary()
 
 
 def test_T1_T2_T3_the_scripts(eval_dir: Path, tmp_path: Path) -> None:

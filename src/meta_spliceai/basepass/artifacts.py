@@ -35,7 +35,7 @@ from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import ANALYSIS_TABLE, PositionIdMode, analysis_table
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import MANIFEST, Manifest, read_manifest
-from meta_spliceai.store.tables import read_rows
+from meta_spliceai.store.tables import RowIndex, read_rows, row_index
 
 
 class Artifacts:
@@ -49,6 +49,7 @@ class Artifacts:
         self._folder = eval_dir / META_MODELS
         self._manifest = manifest
         self._files: dict[str, ScoreFile] = {}
+        self._indices: dict[str, RowIndex] = {}
 
     @property
     def manifest(self) -> Manifest:
@@ -189,11 +190,18 @@ class Artifacts:
         self.require(gene_ids)
         wanted = {self._chunk_of_gene[gene_id] for gene_id in gene_ids}
         frames = [
-            read_rows(self._analysis_file(name), self.table, "gene_id", gene_ids, columns)
+            read_rows(self._analysis_file(name), self.table, "gene_id", gene_ids, columns, index=self._index(name))
             for name in chunks_in_order(self._manifest)
             if name in wanted
         ]
         return pl.concat(frames) if frames else self.table.empty().select(columns or pl.all())
+
+    def _index(self, part: str) -> RowIndex | None:
+        """Where the genes lie in a chunk's file, found out once; None for a format that is read as a whole."""
+        path = self._analysis_file(part)
+        if part not in self._indices and path.suffix == ".parquet":
+            self._indices[part] = row_index(path, "gene_id")
+        return self._indices.get(part)
 
     def _analysis_file(self, part: str) -> Path:
         files = self._manifest.parts[part].files

@@ -15,12 +15,12 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.features.enricher import Bases, Enricher, enriched, sees_genes
-from meta_spliceai.features.gene import GeneFacts, annotation_features, gene_features
+from meta_spliceai.features.gene import GeneFacts, gene_features
 from meta_spliceai.features.sequence import sequence_features
 from meta_spliceai.formats.fasta import Genome
 from meta_spliceai.genome.sequences import Codes, reverse_complement
 from meta_spliceai.schema.enrichers import BUILT_IN
-from meta_spliceai.schema.features import SEQUENCE_REACH
+from meta_spliceai.schema.features import ANNOTATION_FEATURES, GENE_FEATURES, SEQUENCE_REACH
 
 _FROM_SEQUENCE = ("sequence", "kmer")
 
@@ -91,10 +91,9 @@ def add_features(
     sequence = {}
     if windows is not None and from_sequence:
         sequence = sequence_features(windows.codes, windows.index, kmer_sizes)
-    about_genes = pl.concat(_gene_columns(frame, genes[frame["gene_id"][0]]) for _, frame in _by_gene(rows))
     return rows.with_columns(
         *(pl.Series(name, values) for name, values in sequence.items()),
-        *about_genes,
+        *_gene_columns(rows, genes),
         *(_enriched_columns(rows, genes, windows, enrichers) if windows is not None and enrichers else ()),
     )
 
@@ -119,15 +118,27 @@ def _enriched_columns(
         yield pl.Series(name, values).fill_nan(None)
 
 
-def _gene_columns(rows: pl.DataFrame, gene: Mapping[str, Any]) -> pl.DataFrame:
-    facts = GeneFacts.of_row(gene)
-    ranks = (rows[f"{channel}_rank_in_gene"].to_numpy() for channel in ("donor", "acceptor"))
-    return pl.DataFrame(
-        {
-            **gene_features(facts, rows["position"].to_numpy(), *ranks),
-            **annotation_features(facts, rows.height),
-        }
-    ).with_columns(gene_type=pl.lit(gene["gene_type"]))
+def _gene_columns(rows: pl.DataFrame, genes: Mapping[str, Mapping[str, Any]]) -> Iterator[pl.Series]:
+    """What is known of the rows' genes, filled gene by gene into whole columns: a frame for each gene would cost more."""
+    columns = (*GENE_FEATURES, *ANNOTATION_FEATURES)
+    held = {column.name: np.empty(rows.height, dtype=np.float32) for column in columns}
+    position, donor, acceptor = (
+        rows[name].to_numpy() for name in ("position", "donor_rank_in_gene", "acceptor_rank_in_gene")
+    )
+    runs = rows["gene_id"].rle().struct.unnest()
+    first = 0
+    for gene_id, length in runs.select("value", "len").iter_rows():
+        here = slice(first, first + length)
+        facts = GeneFacts.of_row(genes[gene_id])
+        for name, values in gene_features(facts, position[here], donor[here], acceptor[here]).items():
+            held[name][here] = values
+        for name, value in facts.annotation.items():
+            held[name][here] = value
+        first += length
+    for name, values in held.items():
+        yield pl.Series(name, values)
+    types = pl.Series([genes[gene_id]["gene_type"] for gene_id in runs["value"]], dtype=pl.String)
+    yield types.gather(np.repeat(np.arange(runs.height), runs["len"].to_numpy())).alias("gene_type")
 
 
 def _by_gene(rows: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +11,25 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from meta_spliceai.build import master
-from meta_spliceai.build.patches import stored_table
+from meta_spliceai.build.layout import batches_of
+from meta_spliceai.build.patches import PATCHES, stored_table
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import MetaSpliceAIError, first_few
 from meta_spliceai.features.profile import admitted_features
 from meta_spliceai.features.sequence import sequence_features
 from meta_spliceai.genome.sequences import reverse_complement
+from meta_spliceai.maintain.examined import ExaminedDataset
 from meta_spliceai.maintain.findings import Check, NotApplicableError
-from meta_spliceai.maintain.rewrite import read_gene_manifest, read_ledger
-from meta_spliceai.maintain.row_checks import TOLERANCE, UNIT, RowTally, place
-from meta_spliceai.reference.load import Reference
+from meta_spliceai.maintain.rewrite import read_ledger
+from meta_spliceai.maintain.row_checks import FURTHER_KEYS, MOST_SITES, TOLERANCE, UNIT, place
 from meta_spliceai.reference.motifs import site_motifs
-from meta_spliceai.schema.features import SEQUENCE_REACH
+from meta_spliceai.schema.features import SEQUENCE_FEATURES, SEQUENCE_REACH, kmer_names
 from meta_spliceai.schema.tables import NOT_CANDIDATE
 from meta_spliceai.store.atomic import read_json
-from meta_spliceai.store.folder import Manifest, file_is_whole, read_manifest
+from meta_spliceai.store.folder import file_is_whole, read_manifest
+from meta_spliceai.store.staged import is_leftover
 from meta_spliceai.train.leakage import FEWEST_POSITIVES, check_probe, check_rows
-from meta_spliceai.train.matrix import DatasetFolder, load_rows, open_dataset
+from meta_spliceai.train.matrix import load_rows
 
 LOWEST_MOTIF_RATE = 0.8
 """Share of sites with the usual intron bases below which the labels do not belong to the genome, as in the guard."""
@@ -40,49 +41,6 @@ _LINTED_CELLS = 40_000_000
 _NAMED = {"gene_manifest.csv", "schema.json", "README.md", "BUILD_INFO.md", "croissant.json"}
 
 
-class ExaminedDataset:
-    """A dataset folder being examined; what cannot be read makes checks inapplicable, never the examination fail."""
-
-    def __init__(self, path: Path, reference: Reference | None, *, verify: bool, seed: int) -> None:
-        self.path, self._reference, self.verify, self._seed = path, reference, verify, seed
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        """The manifest."""
-        try:
-            return read_manifest(self.path, KIND, FORMAT_VERSION)
-        except MetaSpliceAIError as error:
-            raise NotApplicableError("the manifest cannot be read, see DS001") from error
-
-    @cached_property
-    def dataset(self) -> DatasetFolder:
-        """The opened dataset."""
-        try:
-            return open_dataset(self.path)
-        except MetaSpliceAIError as error:
-            raise NotApplicableError("the dataset cannot be opened, see DS001 to DS006") from error
-
-    @cached_property
-    def rows(self) -> RowTally:
-        """The one pass over all rows."""
-        try:
-            return RowTally(self.dataset, self._seed)
-        except (MetaSpliceAIError, pl.exceptions.PolarsError) as error:
-            raise NotApplicableError("the rows cannot be read, see DS003 and DS006") from error
-
-    @property
-    def reference(self) -> Reference:
-        """The reference."""
-        if self._reference is None:
-            raise NotApplicableError("no reference was given: add --reference")
-        return self._reference
-
-    @cached_property
-    def genes(self) -> pl.DataFrame:
-        """The gene manifest."""
-        return read_gene_manifest(self.dataset)
-
-
 def _manifest(seen: ExaminedDataset) -> Iterator[str]:
     try:
         read_manifest(seen.path, KIND, FORMAT_VERSION)
@@ -92,7 +50,9 @@ def _manifest(seen: ExaminedDataset) -> Iterator[str]:
 
 def _complete(seen: ExaminedDataset) -> Iterator[str]:
     if not seen.manifest.complete:
-        yield f"{len(seen.manifest.parts)} finished parts of a build that was not completed"
+        planned = [batch.name for batch in batches_of(seen.manifest.parameters)]
+        finished = sum(name in seen.manifest.parts for name in planned)
+        yield f"{finished:,} of {len(planned):,} batches are finished; the build runs still, or was interrupted"
 
 
 def _parts(seen: ExaminedDataset) -> Iterator[str]:
@@ -117,7 +77,15 @@ def _links(seen: ExaminedDataset) -> Iterator[str]:
 
 def _foreign(seen: ExaminedDataset) -> Iterator[str]:
     known = {file.name for file in seen.manifest.files()} | _NAMED
-    candidates = [*seen.path.glob("batch_*"), *seen.path.glob("*.tmp*"), *(seen.path / master.MASTER).glob("*")]
+    patched = (path for path in (seen.path / PATCHES).rglob("*") if path.is_file())
+    candidates = [
+        *seen.path.glob("batch_*"),
+        *seen.path.glob("*.tmp*"),
+        *(seen.path / master.MASTER).glob("*"),
+        *patched,
+    ]
+    for path in sorted(path for path in seen.path.iterdir() if is_leftover(path.name)):
+        yield f"{path.name} was left by an interrupted command: repeat that one, or delete it"
     for path in sorted(candidates):
         if path.relative_to(seen.path).as_posix() not in known:
             yield f"{path.relative_to(seen.path).as_posix()} belongs to no part"
@@ -155,8 +123,10 @@ def _of_rows(code: str) -> Check[ExaminedDataset]:
 
 
 def _motifs(seen: ExaminedDataset) -> Iterator[str]:
+    reference = seen.reference
+    seen.rows.require("DS010")
     found = seen.rows.sites
-    with seen.reference.open_genome() as genome:
+    with reference.open_genome() as genome:
         for kind, usual in _USUAL.items():
             sites = found.filter(pl.col(f"is_{kind}")).with_columns(splice_type=pl.lit(kind))
             outside = sites.filter(~pl.col("chrom").is_in(list(genome.contigs)))
@@ -180,24 +150,29 @@ def _truth(seen: ExaminedDataset) -> pl.DataFrame:
 
 
 def _annotation(seen: ExaminedDataset) -> Iterator[str]:
-    joined = seen.rows.sites.join(_truth(seen), on=UNIT, how="left").with_columns(
-        pl.col("donor", "acceptor").fill_null(False)
-    )
+    truth = _truth(seen)
+    seen.rows.require("DS011")
+    joined = seen.rows.sites.join(truth, on=UNIT, how="left").with_columns(pl.col("donor", "acceptor").fill_null(False))
     wrong = joined.filter((pl.col("donor") != pl.col("is_donor")) | (pl.col("acceptor") != pl.col("is_acceptor")))
     for row in wrong.iter_rows(named=True):
         yield f"{place(row)} is no such site in the annotation"
 
 
 def _lost_sites(seen: ExaminedDataset) -> Iterator[str]:
-    genes = seen.dataset.gene_ids
-    own = seen.reference.splice_sites().filter(pl.col("gene_id").is_in(genes)).unique(["gene_id", *UNIT])
+    truth = seen.reference.splice_sites()
+    seen.rows.require("DS016")
+    if seen.rows.rows_of_sites >= MOST_SITES:
+        raise NotApplicableError(f"at least {MOST_SITES:,} rows are labelled as sites, see DS011")
     keys = list(UNIT) if seen.dataset.one_row_per_unit else ["gene_id", *UNIT]
-    for row in own.join(seen.rows.sites, on=keys, how="anti").iter_rows(named=True):
+    keys += FURTHER_KEYS.get(seen.rows.mode, ())
+    own = truth.filter(pl.col("gene_id").is_in(seen.dataset.gene_ids)).unique(keys, maintain_order=True)
+    for row in own.join(seen.rows.sites, on=keys, how="anti", maintain_order="left").iter_rows(named=True):
         yield f"{place(row)}, a {row['splice_type']}, has no row that says so"
 
 
 def _ledger(seen: ExaminedDataset) -> Iterator[str]:
     keys = ["gene_id", "sampling_tier"]
+    seen.rows.require("DS018")
     ledger = read_ledger(seen.dataset).filter(pl.col("sampling_tier") != NOT_CANDIDATE)
     counted = seen.rows.counts.group_by(keys).agg(found=pl.col("rows").sum())
     joined = ledger.join(counted, on=keys, how="full", coalesce=True).with_columns(
@@ -211,6 +186,7 @@ def _ledger(seen: ExaminedDataset) -> Iterator[str]:
 
 
 def _gene_manifest(seen: ExaminedDataset) -> Iterator[str]:
+    seen.rows.require("DS019")
     if seen.genes["gene_id"].to_list() != seen.dataset.gene_ids:
         yield "it lists other genes than the dataset was built of"
     counted = seen.rows.counts.group_by("gene_id").agg(found=pl.col("rows").sum(), parts=pl.col("part").unique().sort())
@@ -226,23 +202,61 @@ def _gene_manifest(seen: ExaminedDataset) -> Iterator[str]:
 
 
 def _constant(seen: ExaminedDataset) -> Iterator[str]:
+    seen.rows.require("DS020")
     columns = seen.rows.constant
-    for row in seen.rows.values.group_by("gene_id").agg(pl.col(columns).n_unique()).iter_rows(named=True):
-        varying = [name for name in columns if row[name] > 1]
+    if not columns:
+        raise NotApplicableError("the dataset has no such columns")
+    by_gene = seen.rows.values.group_by("gene_id", maintain_order=True).agg(
+        pl.col(columns).n_unique(), pl.col("varying").str.join(",")
+    )
+    for row in by_gene.iter_rows(named=True):
+        varying = [name for name in columns if row[name] > 1 or name in row["varying"].split(",")]
         if varying:
             yield f"{row['gene_id']}: {first_few(varying)} differ between its rows"
 
 
+def _bodies(seen: ExaminedDataset) -> Iterator[str]:
+    seen.rows.require("DS026")
+    genes = seen.genes.select("gene_id", "start", "end", chrom_of_gene="chrom", strand_of_gene="strand")
+    for row in seen.rows.values.join(genes, on="gene_id", maintain_order="left").iter_rows(named=True):
+        body = f"{row['chrom_of_gene']}:{row['start']}-{row['end']}({row['strand_of_gene']})"
+        if {"chrom", "strand"}.intersection(row["varying"].split(",")):
+            yield f"{row['gene_id']} has rows on several contigs or strands; its body is {body}"
+        elif (row["chrom"], row["strand"]) != (row["chrom_of_gene"], row["strand_of_gene"]):
+            yield f"{row['gene_id']} has rows on {row['chrom']}({row['strand']}); its body is {body}"
+        elif row["lowest"] < row["start"] or row["highest"] > row["end"]:
+            yield f"{row['gene_id']} has rows from {row['lowest']} to {row['highest']}; its body is {body}"
+
+
 def _authoritative(seen: ExaminedDataset) -> Iterator[str]:
-    columns = [name for name in seen.rows.constant if name in seen.reference.genes.columns]
-    joined = seen.rows.values.join(
-        seen.reference.genes.select("gene_id", *columns), on="gene_id", how="left", suffix="_of_reference"
+    known = seen.reference.genes
+    seen.rows.require("DS021")
+    columns = [name for name in seen.rows.constant if name in known.columns]
+    if not columns:
+        raise NotApplicableError("the dataset has no such columns")
+    values = seen.rows.values.unique(["gene_id", *columns], maintain_order=True)
+    joined = values.join(
+        known.select("gene_id", *columns), on="gene_id", how="left", suffix="_of_reference", maintain_order="left"
     )
     for row in joined.iter_rows(named=True):
         wrong = [name for name in columns if not _alike(row[name], row[f"{name}_of_reference"])]
         if wrong:
             first = wrong[0]
             yield f"{row['gene_id']}: {first} is {row[first]}, in the reference {row[f'{first}_of_reference']}"
+
+
+def _same_reference(seen: ExaminedDataset) -> Iterator[str]:
+    reference = seen.reference
+    built_with = seen.manifest.inputs.get("reference")
+    if built_with is None:
+        raise NotApplicableError("the dataset does not say which reference it was built with")
+    if built_with == reference.fingerprint:
+        return
+    build = seen.manifest.facts.get("build")
+    if build not in (None, "unknown", reference.build):
+        yield f"the dataset was built on {build}, {reference.path} is {reference.build}"
+    else:
+        yield f"{reference.path} is {reference.build} too, but another annotation or another copy of the genome"
 
 
 def _alike(held: object, wanted: object) -> bool:
@@ -252,10 +266,14 @@ def _alike(held: object, wanted: object) -> bool:
 
 
 def _sequence(seen: ExaminedDataset) -> Iterator[str]:
+    reference = seen.reference
+    seen.require_time("reads the genome")
     sizes = tuple(seen.manifest.parameters["kmer_sizes"])
     held = set(seen.dataset.table.names)
-    with seen.reference.open_genome() as genome:
-        for row in seen.rows.sample.iter_rows(named=True):
+    if held.isdisjoint([*(column.name for column in SEQUENCE_FEATURES), *(n for k in sizes for n in kmer_names(k))]):
+        raise NotApplicableError("the dataset has no sequence features and no k-mers")
+    with reference.open_genome() as genome:
+        for row in seen.sample.iter_rows(named=True):
             at = row["position"] - 1
             codes = genome.codes(row["chrom"], at - SEQUENCE_REACH, at + SEQUENCE_REACH + 1)
             if row["strand"] == "-":
@@ -273,6 +291,8 @@ def _sequence(seen: ExaminedDataset) -> Iterator[str]:
 
 def _leakage(seen: ExaminedDataset) -> Iterator[str]:
     dataset = seen.dataset
+    seen.require_time("reads all features")
+    seen.rows.require("DS022")
     if any(True for _ in seen.rows.of("DS017")):
         raise NotApplicableError("rows cannot be weighted, see DS017")
     check_probe(dataset.manifest.facts, "de_novo")
@@ -291,6 +311,9 @@ def _leakage(seen: ExaminedDataset) -> Iterator[str]:
 
 
 def _drift(seen: ExaminedDataset) -> Iterator[str]:
+    seen.rows.require("DS023")
+    if not seen.rows.counts.height:
+        return
     by_part = seen.rows.counts.group_by("part").agg(
         rows=pl.col("rows").sum(), sites=pl.col("rows").filter(pl.col("splice_type") != "neither").sum()
     )
@@ -301,38 +324,55 @@ def _drift(seen: ExaminedDataset) -> Iterator[str]:
             yield f"{row['part']}: {own:.2%} of the rows are sites, {share:.2%} in the whole"
 
 
-_RESUME = "run the same `meta-spliceai build` command again with --verify; only what is damaged is made again"
-_REBUILD = "build the dataset again from its artifacts with --overwrite; the values of this one cannot be trusted"
-_PATCH = "run `meta-spliceai dataset patch {folder} --kind structural --inplace`, then --kind gene_type"
+_RESUME = "run `{resume}`; only what is damaged is made again"
+_RESUME_OR_REBUILD = "run `{resume}`; where that changes nothing, run `{rebuild}`"
+_REBUILD = "run `{rebuild}`: it makes the rows again from the artifacts; the values of these cannot be trusted"
+_PATCH = "run `{patch}`"
 _ROW_CHECKS = {
-    "DS007": ("no nulls where the schema allows none", _REBUILD),
-    "DS008": ("values are in range, finite and among the allowed ones", _REBUILD),
+    "DS007": ("no nulls in keys, labels, calls, sampling and own scores where the schema allows none", _REBUILD),
+    "DS008": ("these columns are in range, finite and among the allowed values", _REBUILD),
     "DS009": ("labels, flags and calls agree", _REBUILD),
-    "DS012": ("no row is doubled", "run `meta-spliceai dataset dedup {folder} --inplace`"),
+    "DS012": ("no row is doubled", "run `{dedup}`"),
     "DS013": ("donor, acceptor and neither sum to one", _REBUILD),
     "DS014": ("score and logits follow from the probabilities", _REBUILD),
     "DS017": ("inclusion probabilities are above 0, at most 1, and 1 for sites and calls", _REBUILD),
+    "DS027": ("unit_rows counts the rows of a base in its gene", _REBUILD),
 }
 
+
+def _of_features(code: str) -> Callable[[ExaminedDataset], Iterator[str]]:
+    def look(seen: ExaminedDataset) -> Iterator[str]:
+        if code == "DS025" and not seen.features.kmer_sizes:
+            raise NotApplicableError("the dataset has no k-mers")
+        yield from seen.features.problems[code]
+
+    return look
+
+
 DATASET_CHECKS: tuple[Check[ExaminedDataset], ...] = (
-    Check("DS001", "the manifest can be read and has this format version", "error", "restore manifest.json, or run `meta-spliceai dataset migrate {folder} --dst NEW_FOLDER`", _manifest),
-    Check("DS002", "the build was completed", "error", "run the same `meta-spliceai build` command again; it resumes", _complete),
+    Check("DS001", "the manifest can be read and has this format version", "error", "restore manifest.json, or run `{migrate}`", _manifest),
+    Check("DS002", "the build was completed", "error", "run `{resume}`; finished parts are kept", _complete),
     Check("DS003", "every file is there with the recorded size, rows and (with --verify) checksum", "error", _RESUME, _parts),
     Check("DS004", "every file in master is its finished batch", "error", _RESUME, _links),
-    Check("DS005", "no foreign and no leftover files", "error", "look at the files that are named and move them away; training reads every Parquet file in master", _foreign),
-    Check("DS006", "every file has the declared columns and types, and schema.json lists them", "error", _RESUME, _schema),
+    Check("DS005", "no foreign and no leftover files", "error", "move the files that are named away: training reads every Parquet file in master; what an earlier run left is deleted by `{resume}`", _foreign),
+    Check("DS006", "every file has the declared columns and types, and schema.json lists them", "error", _RESUME_OR_REBUILD, _schema),
     _of_rows("DS007"), _of_rows("DS008"), _of_rows("DS009"),
-    Check("DS010", "sites read GT, GC, AT and AG, AC in the genome", "error", "give the reference that the dataset was built with; if that is the one given, build the dataset again", _motifs),
+    Check("DS010", "sites read GT, GC, AT and AG, AC in the genome", "error", "give the reference that the dataset was built with, see DS028; if that is the one given, run `{rebuild}`", _motifs),
     Check("DS011", "labels agree with the annotation", "error", _REBUILD, _annotation),
     _of_rows("DS012"), _of_rows("DS013"), _of_rows("DS014"),
     Check("DS015", "sequence features and k-mers of sampled rows follow from the genome", "error", _REBUILD, _sequence),
     Check("DS016", "no true site is lost", "error", _REBUILD, _lost_sites),
     _of_rows("DS017"),
-    Check("DS018", "the ledger agrees with the rows", "error", _RESUME, _ledger),
-    Check("DS019", "the gene manifest agrees with the rows", "error", _RESUME, _gene_manifest),
+    Check("DS018", "the ledger agrees with the rows", "error", _RESUME_OR_REBUILD, _ledger),
+    Check("DS019", "the gene manifest agrees with the rows", "error", _RESUME_OR_REBUILD, _gene_manifest),
     Check("DS020", "gene type and structural features are constant within a gene", "error", _PATCH, _constant),
     Check("DS021", "gene type, n_splice_sites and structural features are those of the reference", "error", _PATCH, _authoritative),
-    Check("DS022", "no feature gives the label away", "error", "find out how the columns named were made, and build without them", _leakage),
+    Check("DS022", "no feature gives the label away", "error", "find out how the columns named were made; `{rebuild}` makes those of this package again", _leakage),
     Check("DS023", "the parts have alike shares of sites", "warning", "look at the genes of the parts named; genes without introns can explain it", _drift),
+    Check("DS024", "the other features are in range, finite, and null only where the schema allows it", "error", _REBUILD, _of_features("DS024")),
+    Check("DS025", "the k-mers of each size add up to those of the window", "error", _REBUILD, _of_features("DS025")),
+    Check("DS026", "every row lies in the body of its gene", "error", _REBUILD, _bodies),
+    _of_rows("DS027"),
+    Check("DS028", "the reference given is the one the dataset was built with", "error", "give the reference named in BUILD_INFO.md; a dataset of this one is made by `{rebuild}`", _same_reference),
 )  # fmt: skip
 """All checks of a dataset."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
@@ -34,7 +34,7 @@ class Check(Generic[Subject]):
     severity
         What a failure is.
     remedy
-        What to do then; `{folder}` stands for the folder.
+        What to do then; names in braces stand for the commands and paths of the subject.
     look
         Gives each offence as a sentence; raises `NotApplicableError` with the reason where it cannot look.
     """
@@ -124,8 +124,14 @@ def chosen(checks: Sequence[Check[Subject]], only: Collection[str], skip: Collec
     return [check for check in checks if (not only or check.code in only) and check.code not in skip]
 
 
-def outcome_of(check: Check[Subject], subject: Subject, folder: Path) -> Finding:
-    """Make one check; an error of this package while looking is itself an offence."""
+def outcome_of(check: Check[Subject], subject: Subject, words: Mapping[str, str]) -> Finding:
+    """Make one check; an error of this package while looking is itself an offence.
+
+    Parameters
+    ----------
+    words
+        What the names in the remedy stand for.
+    """
     offenders: list[str] = []
     count = 0
     try:
@@ -142,5 +148,5 @@ def outcome_of(check: Check[Subject], subject: Subject, folder: Path) -> Finding
         return Finding(check.code, check.title, check.severity, "passed", "", 0, (), "")
     reason = "; ".join(offenders) + (f" and {count - len(offenders)} more" if count > len(offenders) else "")
     outcome: Outcome = "failed" if check.severity == "error" else "warned"
-    remedy = check.remedy.format(folder=folder)
+    remedy = check.remedy.format_map(words)
     return Finding(check.code, check.title, check.severity, outcome, reason, count, tuple(offenders), remedy)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meta_spliceai.build.master import MASTER
-from meta_spliceai.maintain.dataset_checks import DATASET_CHECKS, ExaminedDataset
+from meta_spliceai.maintain.dataset_checks import DATASET_CHECKS
+from meta_spliceai.maintain.examined import ExaminedDataset
 from meta_spliceai.maintain.findings import ValidationReport, chosen, outcome_of
 from meta_spliceai.reference.load import load
 from meta_spliceai.store.atomic import write_text
@@ -20,6 +21,7 @@ def validate_dataset(
     verify: bool = False,
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
+    quick: bool = False,
     junit: Path | None = None,
     seed: int = 42,
 ) -> ValidationReport:
@@ -37,6 +39,9 @@ def validate_dataset(
         Codes of the checks to make, such as DS003; all by default.
     skip
         Codes of checks to leave out.
+    quick
+        Make only the checks that take little time per row: those that read all features (DS022, DS024, DS025) or the
+        genome around rows (DS015) are left out.
     junit
         Also write the outcomes as JUnit XML to this file.
     seed
@@ -51,8 +56,15 @@ def validate_dataset(
     """
     folder = dataset.parent if dataset.name == MASTER and not (dataset / MANIFEST).exists() else dataset
     checks = chosen(DATASET_CHECKS, only, skip)
-    seen = ExaminedDataset(folder, None if reference is None else load(reference), verify=verify, seed=seed)
-    report = ValidationReport(folder, tuple(outcome_of(check, seen, folder) for check in checks))
+    seen = ExaminedDataset(
+        folder,
+        None if reference is None else load(reference),
+        verify=verify,
+        quick=quick,
+        seed=seed,
+        codes=[check.code for check in checks],
+    )
+    report = ValidationReport(folder, tuple(outcome_of(check, seen, seen.commands) for check in checks))
     if junit is not None:
         write_text(junit, report.junit())
     return report

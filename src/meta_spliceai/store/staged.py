@@ -26,6 +26,11 @@ def staging_area(folder: Path) -> Path:
     return folder / _STAGING
 
 
+def is_leftover(name: str) -> bool:
+    """Whether a name in a folder is that of new content that was never put in place."""
+    return name in (_STAGING, _STAGED)
+
+
 def is_half_replaced(folder: Path) -> bool:
     """Whether a replacement was decided and then interrupted."""
     return (folder / _STAGED / _MANIFEST).exists()

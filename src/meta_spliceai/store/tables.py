@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -201,39 +201,72 @@ def read_parquet(path: Path, table: Table | None = None, columns: list[str] | No
     return frame
 
 
+RowIndex = Mapping[str, Sequence[tuple[int, int]]]
+"""Value of a text column -> the runs of rows that have it, as first row and row after the last."""
+
+
+def row_index(path: Path, column: str) -> RowIndex:
+    """Where each value of a text column lies in a Parquet file; one row group is held at a time.
+
+    Raises
+    ------
+    StoreError
+        As `read_parquet`.
+    """
+    index: dict[str, list[tuple[int, int]]] = {}
+    with _read_errors(path):
+        values = pl.scan_parquet(path, glob=False).select(column)
+        start = 0
+        for size in _row_group_sizes(path):
+            for value, length in (
+                values.slice(start, size).collect().to_series().rle().struct.unnest().select("value", "len").iter_rows()
+            ):
+                runs = index.setdefault(value, [])
+                first = runs.pop()[0] if runs and runs[-1][1] == start else start
+                start += length
+                runs.append((first, start))
+    return index
+
+
 def read_rows(
-    path: Path, table: Table, column: str, values: Collection[str], columns: Sequence[str] | None = None
+    path: Path,
+    table: Table,
+    column: str,
+    values: Collection[str],
+    columns: Sequence[str] | None = None,
+    *,
+    index: RowIndex | None = None,
 ) -> pl.DataFrame:
     """The rows whose text `column` is among `values`, in order; only row groups that hold some are read.
 
-    With `columns`, only these columns are read.
+    With `columns`, only these columns are read. Who reads a file many times gives its `row_index`.
 
     Raises
     ------
     StoreError, SchemaError
         As `read_parquet`.
     """
-    wanted = pl.Series(sorted(values), dtype=pl.String)
     some = table if columns is None else table.part(columns)
     if path.suffix == ".tsv":
+        wanted = pl.Series(sorted(values), dtype=pl.String)
         return read_tsv(path, table).filter(pl.col(column).is_in(wanted.implode())).select(some.names)
-    frames = [some.empty()]
+    index = row_index(path, column) if index is None else index
+    runs = _joined(sorted(run for value in values for run in index.get(value, ())))
     with _read_errors(path):
-        sizes = _row_group_sizes(path)
-        file = pl.scan_parquet(path, glob=False)
-        hits = file.select(pl.col(column).is_in(wanted.implode())).collect().to_series()
-        read = file if columns is None else file.select(some.names)
-        start = 0
-        for size in sizes:
-            here = hits.slice(start, size)
-            where = here.arg_true()
-            if where.len():
-                # mostly one run of rows, which is cut out without copying
-                first, last = int(where[0]), int(where[-1])
-                run = read.slice(start + first, last + 1 - first).collect()
-                frames.append(run if run.height == where.len() else run.filter(here.slice(first, run.height)))
-            start += size
-    return check_frame(pl.concat(frames), some, source=path.name)
+        rows = pl.scan_parquet(path, glob=False).select(some.names)
+        frames = [rows.slice(first, last - first).collect() for first, last in runs]
+    return check_frame(pl.concat([some.empty(), *frames]), some, source=path.name)
+
+
+def _joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs that touch as one; they are given in ascending order."""
+    joined: list[tuple[int, int]] = []
+    for first, last in runs:
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined
 
 
 def _row_group_sizes(path: Path) -> list[int]:

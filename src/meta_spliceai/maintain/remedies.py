@@ -1,0 +1,97 @@
+"""The commands that mend a dataset, with its own paths and options filled in."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from meta_spliceai.basepass.artifacts import open_artifacts
+from meta_spliceai.basepass.plan import META_MODELS
+from meta_spliceai.build.documents import GENE_MANIFEST
+from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD
+from meta_spliceai.errors import MetaSpliceAIError
+from meta_spliceai.schema.enrichers import BUILT_IN
+from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS
+from meta_spliceai.store.folder import MANIFEST, Manifest
+
+UNKNOWN_OPTIONS = "OPTIONS"
+"""Stands for the options that a dataset was built with where its manifest cannot be read."""
+
+
+def commands_for(folder: Path, manifest: Manifest | None, reference: Path | None) -> Mapping[str, str]:
+    """Commands by the names that remedies use.
+
+    Parameters
+    ----------
+    folder
+        The dataset.
+    manifest
+        Its manifest; where it cannot be read, its options are not known.
+    reference
+        The reference it was built with, if given; the folder of the base pass is looked for there.
+    """
+    quoted = shlex.quote(str(folder))
+    given = f" --reference {shlex.quote(str(reference))}" if reference else ""
+    build = f"meta-spliceai build --output-dir {quoted}{given}"
+    if manifest is None:
+        resume, rebuild = f"{build} {UNKNOWN_OPTIONS} --verify", f"{build} {UNKNOWN_OPTIONS} --overwrite"
+    else:
+        resume = f"{build}{_options(folder, manifest, reference, extends=True)} --verify"
+        rebuild = f"{build}{_options(folder, manifest, reference, extends=False)} --overwrite"
+    patch = f"meta-spliceai dataset patch {quoted}{given} --inplace --kind"
+    return {
+        "folder": quoted,
+        "resume": resume,
+        "rebuild": rebuild,
+        "patch": f"{patch} structural` and `{patch} gene_type",
+        "dedup": f"meta-spliceai dataset dedup {quoted} --inplace",
+        "migrate": f"meta-spliceai dataset migrate {quoted} --dst {shlex.quote(str(folder) + '_migrated')}{given}",
+    }
+
+
+def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extends: bool) -> str:
+    """The options of `build` that made a dataset; those with their default values are left out."""
+    held = manifest.parameters
+    words: list[str] = []
+    if reference and (found := _eval_dir(reference, manifest.inputs.get("base_pass", ""))):
+        words += ["--eval-dir", str(found)]
+    words += _genes(folder, held, extends=extends)
+    numbers = {"batch_size": 1_000, "hard_prob": 0.15, "window": 75, "easy_ratio": 0.5, "seed": 42}
+    for name, default in numbers.items():
+        if name in held and held[name] != default:
+            words += [f"--{name.replace('_', '-')}", str(held[name])]
+    if list(held.get("kmer_sizes", ())) not in ([], [6]):
+        words += ["--kmer-sizes", *map(str, held["kmer_sizes"])]
+    if set(held.get(ENRICHERS, BUILT_IN)) != set(BUILT_IN):
+        words += ["--enrichers", *held[ENRICHERS]]
+    # which files evidence came from is not recorded, only what is in them
+    evidence = [f"{name}=FILE" for name in sorted(held.get(ENRICHED_COLUMNS, {}))]
+    words += ["--evidence", *evidence] if evidence else []
+    return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def _genes(folder: Path, held: Mapping[str, Any], *, extends: bool) -> list[str]:
+    listed = ["--subset-policy", "custom", "--gene-ids-file", str(folder / GENE_MANIFEST)]
+    types = ["--gene-types", *held["gene_types"]] if held.get("gene_types") else []
+    if SHARD in held:
+        return ["--shard", f"{held[SHARD]['number']}/{held[SHARD]['of']}"]
+    if any(name in held for name in (BATCH_GENES, ADDITIONS, MERGED)):
+        return [*(["--extend"] if extends else []), *listed]
+    policy = held.get("subset_policy", "all")
+    if policy == "all":
+        return types
+    if policy == "custom":
+        return [*listed, *types]
+    return ["--subset-policy", policy, "--n-genes", str(held["n_genes"]), *types]
+
+
+def _eval_dir(reference: Path, fingerprint: str) -> Path | None:
+    for path in sorted(reference.glob(f"*_eval/{META_MODELS}/{MANIFEST}")):
+        try:
+            if open_artifacts(path.parent).fingerprint == fingerprint:
+                return path.parent.parent
+        except MetaSpliceAIError:
+            continue
+    return None
