@@ -11,9 +11,7 @@ import polars as pl
 from meta_spliceai.errors import GeneError, InputError, first_few
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.train.classes import Objective
-from meta_spliceai.train.groups import components, overlap_edges
 from meta_spliceai.train.plan import TrainPlan
-from meta_spliceai.train.split import plan_split
 
 Split = Literal["family", "gene", "chromosome"]
 
@@ -34,35 +32,6 @@ def check_options(*, split: str, row_cap: int | None, draws: int) -> None:
         raise InputError("--row-cap of at least 1", f"{row_cap}", "leave the option out: all rows are then learnt from")
     if draws < 2:
         raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
-
-
-def divided(plan: TrainPlan, split: Split) -> TrainPlan:
-    """The plan with folds over gene families, which it has, over genes, or over chromosomes.
-
-    By `gene`, only overlapping genes stay together. By `chromosome`, all genes of a chromosome do; overlapping genes then
-    remain the groups that intervals are drawn over.
-
-    Raises
-    ------
-    GeneError
-        Fewer chromosomes or genes than folds.
-    """
-    parameters = {**plan.parameters, "split": split}
-    if split == "family":
-        return replace(plan, parameters=parameters)
-    overlapping = plan.genes.select(
-        "gene_id", group=pl.Series(components(plan.genes.height, overlap_edges(plan.genes)), dtype=pl.Int32)
-    )
-    contigs = plan.genes.select("gene_id", group=(pl.col("chrom").rank("dense") - 1).cast(pl.Int32))
-    table = plan_split(
-        plan.genes,
-        contigs if split == "chromosome" else overlapping,
-        folds=plan.folds,
-        test_size=0.0,
-        seed=plan.seed,
-        training_chromosomes=plan.artifacts.training_chromosomes,
-    )
-    return replace(plan, parameters=parameters, split=table.with_columns(overlapping["group"]))
 
 
 def with_objective(plan: TrainPlan, objective: Objective) -> TrainPlan:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from meta_spliceai.crossval.measures import fold_rows
-from meta_spliceai.crossval.planning import Split, capped, check_folds, check_options, divided, with_objective
+from meta_spliceai.crossval.planning import Split, capped, check_folds, check_options, with_objective
 from meta_spliceai.crossval.result import CrossValidationResult, framed, pooled_rows, write_result
 from meta_spliceai.crossval.rows import arms_of_rows, write_rows
 from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, unit_table
@@ -32,8 +32,8 @@ from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file, software_versions
 from meta_spliceai.store.tables import read_tsv
 from meta_spliceai.train.classes import Objective
-from meta_spliceai.train.groups import Similarity
 from meta_spliceai.train.learners.spec import learner_of
+from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.parts import PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.residual import Method, Recipe
@@ -143,6 +143,7 @@ def cv(
         eval_dir=eval_dir,
         feature_profile=feature_profile,
         arms=arms,
+        split=split,
         folds=folds,
         test_size=0.0,
         seed=seed,
@@ -158,7 +159,7 @@ def cv(
         similarity=similarity or Similarity(),
         evidence=evidence,
     )
-    plan = capped(with_objective(divided(plan, split), objective), row_cap)
+    plan = capped(with_objective(plan, objective), row_cap)
     check_folds(plan)
     log.info("%d genes in %d groups, %d folds by %s", plan.genes.height, plan.split["group"].n_unique(), folds, split)
     with Folder.opened(
