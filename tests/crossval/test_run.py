@@ -135,7 +135,7 @@ def test_all_folds_together_are_what_evaluate_measures(crossed: Path, tmp_path: 
 def test_genes_are_divided_as_asked(inputs: Inputs, split: planning.Split) -> None:
     reference = load(inputs.reference)
     genes = reference.genes
-    plan = planning.divided(_plan(inputs, folds=2), split)
+    plan = _plan(inputs, folds=2, split=split)
     assert plan.parameters["split"] == split
     table = plan.split.join(genes, on="gene_id")
     together = "group" if split == "gene" else "chrom"
@@ -147,14 +147,14 @@ def test_genes_are_divided_as_asked(inputs: Inputs, split: planning.Split) -> No
             assert not overlap or one["group"] == other["group"]
 
 
-def _plan(inputs: Inputs, *, folds: int) -> Any:
-    from meta_spliceai.train.groups import Similarity
+def _plan(inputs: Inputs, *, folds: int, split: str = "family") -> Any:
+    from meta_spliceai.train.likeness import Similarity
     from meta_spliceai.train.plan import plan_training
     from meta_spliceai.train.residual import Method
 
     return plan_training(
         dataset=inputs.dataset, reference=inputs.reference, eval_dir=inputs.eval_dir, feature_profile="de_novo", arms=(),
-        folds=folds, test_size=0.0, seed=42, threads=1, method=Method(), similarity=Similarity(),
+        split=split, folds=folds, test_size=0.0, seed=42, threads=1, method=Method(), similarity=Similarity(),
     )  # fmt: skip
 
 
