@@ -36,6 +36,7 @@ from meta_spliceai.reference.registry import list_references as reference_list
 from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
+from meta_spliceai.train.split_plan import split_plan
 
 __all__ = [
     "artifacts_clean",
@@ -72,5 +73,6 @@ __all__ = [
     "reference_use",
     "report",
     "run",
+    "split_plan",
     "train",
 ]

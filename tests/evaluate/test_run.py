@@ -8,6 +8,7 @@ import pytest
 from meta_spliceai.errors import InputError, SchemaError
 from meta_spliceai.evaluate.result import TABLES, load_evaluation
 from meta_spliceai.evaluate.run import evaluate, main_table, plain_words
+from meta_spliceai.evaluate.strata import SCORE_EDGES, STRATA
 from meta_spliceai.schema.check import problems_of
 from tests.evaluate import toys
 from tests.oracles import evaluation_oracles as slow
@@ -46,7 +47,7 @@ def test_the_numbers_are_those_of_the_slow_twin(result, table):
 
 def test_every_arm_is_measured_on_the_same_bases(result):
     assert result.arms.select("splice_type", "sites", "bases").n_unique() == 2
-    assert result.strata.select("splice_type", "stratum", "sites", "bases").n_unique() == 2 * 6
+    assert result.strata.select("splice_type", "stratum", "sites", "bases").n_unique() == 2 * (len(STRATA) - 1)
 
 
 def test_an_arm_with_the_same_order_has_no_difference(result):
@@ -82,6 +83,37 @@ def test_strata_hold_their_own_bases(result, table):
     canonical = table.filter(pl.col("is_donor") & (pl.col("site_class") == 1)).height
     row = result.ranking("canonical", "donor", "base")
     assert (row["sites"], row["bases"]) == (canonical, table.height - 144 + canonical)
+
+
+def test_bins_of_the_reference_score_part_all_bases_alike_for_every_arm(result, table):
+    edges = [0.0, *SCORE_EDGES, 1.1]
+    names = [stratum.name for stratum in STRATA if stratum.name.startswith("score_")]
+    for kind in ("donor", "acceptor"):
+        for name, low, high in zip(names, edges[:-1], edges[1:], strict=True):
+            inside = table.filter(pl.col(f"base_{kind}").cast(pl.Float64).is_between(low, high, closed="left"))
+            for arm in ("base", "meta"):
+                row = result.ranking(name, kind, arm)
+                assert (row["bases"], row["sites"]) == (inside.height, inside[f"is_{kind}"].sum())
+
+
+def test_strata_of_sites_and_genes_come_from_optional_columns(tmp_path, table, result):
+    codes = {
+        "motif": pl.when(is_donor=True).then(1 + pl.int_range(pl.len()) % 2).otherwise(0),
+        "exon_place": pl.when(is_donor=True).then(2 - pl.col("group") // 12).otherwise(0),
+        "gene_class": pl.when("is_coding").then(1).otherwise(2 + pl.col("group") % 3).replace(4, 0),
+    }
+    found = _changed(tmp_path, table, **{name: value.cast(pl.UInt8) for name, value in codes.items()})
+    sites = table.with_columns(**codes).filter("is_donor")
+    for stratum, of in (("gt_ag", {"motif": 1}), ("gc_ag", {"motif": 2}), ("at_ac", {"motif": 3})):
+        row = found.ranking(stratum, "donor", "meta")
+        assert (row["sites"], row["bases"]) == (sites.filter(**of).height, table.height - 144 + row["sites"])
+    assert [found.ranking(name, "donor", "meta")["sites"] for name in ("terminal_exon", "inner_exon")] == [72, 72]
+    for stratum, number in (("lncrna", 2), ("pseudogene", 3)):
+        own = table.with_columns(**codes).filter(pl.col("gene_class") == number)
+        assert found.ranking(stratum, "donor", "meta")["bases"] == own.height
+    both = sites.filter("is_acceptor", motif=1).height  # what is said of a base holds for all it is
+    assert found.ranking("gt_ag", "acceptor", "meta")["sites"] == both
+    assert result.ranking("gt_ag", "donor", "meta")["caution"] == "too few sites"  # and a table may say nothing
 
 
 def test_a_stratum_with_few_sites_is_counted_and_not_measured(tmp_path, table):

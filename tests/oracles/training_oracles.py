@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
-
 
 def components_slowly(size: int, joined: Callable[[int, int], bool]) -> list[int]:
     """Component of each vertex, numbered by first vertex: spreads from vertex to vertex over every pair."""
@@ -29,20 +27,21 @@ def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(one["chrom"] == other["chrom"] and one["start"] <= other["end"] and other["start"] <= one["end"])
 
 
-def kmers_slowly(sequence: str, k: int) -> set[str]:
-    """The k-mers of a sequence, each as the alphabetically first of itself and its reverse complement."""
+_LETTERS = "TCAG"
+_STANDARD_CODE = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
+"""The standard genetic code as NCBI prints it: first base slowest, in the order T, C, A, G."""
+
+
+def words_slowly(sequence: str, length: int) -> set[str]:
+    """Words of `length` amino acids in the three frames of a sequence as it is read; none with a stop or unknown base."""
+    codons = [a + b + c for a in _LETTERS for b in _LETTERS for c in _LETTERS]
+    code = dict(zip(codons, _STANDARD_CODE, strict=True))
     found = set()
-    for at in range(len(sequence) - k + 1):
-        word = sequence[at : at + k]
-        if set(word) <= set("ACGT"):
-            found.add(min(word, "".join(_COMPLEMENT[base] for base in reversed(word))))
+    for at in range(len(sequence) - 3 * length + 1):
+        word = "".join(code.get(sequence[at + 3 * n : at + 3 * n + 3], "*") for n in range(length))
+        if "*" not in word:
+            found.add(word)
     return found
-
-
-def alike_slowly(one: set[str], other: set[str], containment: float, min_shared: int) -> bool:
-    """Whether the smaller set shares enough with the larger."""
-    shared = len(one & other)
-    return shared >= min_shared and shared >= containment * min(len(one), len(other))
 
 
 def genes_at_slowly(row: dict[str, Any], genes: Sequence[dict[str, Any]]) -> int:

@@ -60,7 +60,7 @@ def test_the_saved_models_mean_margin_is_what_is_written(
     out = tmp_path / "run"
     train(**inputs.options(out_dir=out, test_size=0.2, arms=()))
     aside = pl.read_parquet(out / "predictions" / "part_set_aside.parquet")
-    genes = pl.read_csv(out / "split.tsv", separator="\t").filter("test")["gene_id"].to_list()
+    genes = pl.read_csv(out / "split.tsv", separator="\t").filter(side="test")["gene_id"].to_list()
     again = predicted(out, inputs, tmp_path / "predicted", genes=genes)
     table = pl.read_parquet(again.table)
     assert table.select("chrom", "strand", "position").equals(aside.select("chrom", "strand", "position"))

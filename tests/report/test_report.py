@@ -176,8 +176,9 @@ def test_subsets_that_are_the_whole_or_nothing_are_not_drawn(html, tmp_path):
         "protein coding", "base unseen", "canonical",
     ]  # fmt: skip
     plain = toys.frame(groups=6).with_columns(
-        is_coding=pl.lit(value=True), base_unseen=pl.lit(value=True), site_class=pl.lit(0, pl.UInt8)
-    )
+        pl.col("base_donor", "base_acceptor") * 0.4 + 0.55,
+        is_coding=pl.lit(value=True), base_unseen=pl.lit(value=True), site_class=pl.lit(0, pl.UInt8),
+    )  # fmt: skip
     assert "No subset holds some of the sites and not all" in report(run_dir=_evaluated(tmp_path, plain)).read_text()
 
 

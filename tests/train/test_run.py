@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import average_precision_score
 
 from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.build.run import build
@@ -140,6 +141,22 @@ def test_what_the_run_says_about_itself(run: Path, inputs: Inputs) -> None:
     assert list(json.loads((run / "metrics.json").read_text())) == ["sampled rows"]
 
 
+def test_estimates_from_sampled_rows_agree_with_whole_genes_within_their_error(run: Path) -> None:
+    whole = predictions(run)
+    estimated = json.loads((run / "metrics.json").read_text())["sampled rows"]["arms"]
+    # what the gene-conditioned arm says of a base differs between the genes that cover it; whole genes take one score
+    assert estimated.keys() == set(ARMS) - {"base"}
+    for arm in ("recalibrated", "base_scores", "meta"):
+        for kind, found in estimated[arm].items():
+            truth, score = whole[f"is_{kind}"].to_numpy(), whole[f"{arm}_{kind}"].to_numpy()
+            precision = average_precision_score(truth, score)
+            off = abs(found["average_precision"] - precision)
+            assert off < 4 * found["average_precision_standard_error"] + 1e-6, (arm, kind)
+            false_calls = int((~truth & (score >= 0.5)).sum())
+            assert abs(found["false_positives"] - false_calls) <= 4 * found["false_positives_standard_error"] + 1e-6
+            assert found["false_negatives"] == pytest.approx((truth & (score < 0.5)).sum())
+
+
 def test_the_feature_manifest_ranks_every_feature_of_the_saved_model(run: Path) -> None:
     manifest = pl.read_csv(run / "feature_manifest.csv")
     assert manifest.columns == ["feature", "role", "origin", "donor_gain", "acceptor_gain", "rank"]
@@ -202,7 +219,7 @@ def test_other_options_are_refused_until_overwritten(run: Path, inputs: Inputs, 
 def test_genes_set_aside_are_predicted_by_the_saved_model_and_never_learnt_from(inputs: Inputs, tmp_path: Path) -> None:
     train(**inputs.options(out_dir=tmp_path / "run", test_size=0.2, arms=(), feature_profile="base_only"))
     split = split_of(tmp_path / "run")
-    aside = split.filter("test")["gene_id"].to_list()
+    aside = split.filter(side="test")["gene_id"].to_list()
     assert 0 < len(aside) < 8
     described = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
     assert sorted(described["training_genes"] + aside) == sorted(split["gene_id"])

@@ -136,8 +136,7 @@ def select_genes(
         eligible, left_out = _with_artifacts(eligible, listed, available)
         notes += left_out
     chosen = _fill_up(eligible, listed, policy, request, count_errors)
-    wanted = request.policy is not None or request.n_genes != DEFAULT_GENES
-    if policy not in ("all", "custom") and wanted and len(chosen) < request.n_genes:
+    if policy not in ("all", "custom") and len(chosen) < request.n_genes != DEFAULT_GENES:
         notes.append(f"{len(chosen):,} genes chosen, not {request.n_genes:,}: there are no more of them")
     genes = eligible.filter(pl.col("gene_id").is_in(chosen))
     if genes.is_empty():

@@ -56,6 +56,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("dataset patch", "dataset_patch"),
     ("dataset diff", "dataset_diff"),
     ("dataset migrate", "dataset_migrate"),
+    ("split plan", "split_plan"),
     ("train", "train"),
     ("cv", "cv"),
     ("evaluate", "evaluate"),
@@ -72,6 +73,7 @@ _GROUP_HELP = {
     "dataset": "Join datasets, look at them, compare them, mend them and add to them.",
     "enrichers": "See what can be known of a base besides its scores.",
     "genes": "Make lists of genes to build datasets from.",
+    "split": "Divide genes into sides and folds.",
 }
 
 

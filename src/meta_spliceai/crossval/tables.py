@@ -117,7 +117,7 @@ def row_table(arms: Sequence[str]) -> Table:
     return Table(
         "rows_out_of_fold",
         1,
-        "one row per row of the dataset, in its order; scores are on the scale of the predictions, before calibration",
+        "one row per row of the dataset whose gene is in a fold, in its order; scores are on the scale of the predictions, before calibration",
         (
             Column("gene_id", pl.String, "key", "gene", "the gene the row belongs to"),
             Column("chrom", pl.String, "key", "gene", "contig"),

@@ -47,7 +47,7 @@ class Unit:
 
 def units_of(plan: TrainPlan, table: Predictions) -> list[Unit]:
     """The genes and transcripts of a run, and where their bases are in its predictions."""
-    placed = plan.split.select("gene_id", "group", "fold")
+    placed = plan.split.filter(pl.col("fold") >= 0).select("gene_id", "group", "fold")
     where = ("chrom", "strand", "start", "end")
     genes = plan.genes.select("gene_id", *where, unit=pl.lit(UNITS[0]), id="gene_id")
     transcripts = plan.reference.transcripts().select("gene_id", *where, unit=pl.lit(UNITS[1]), id="transcript_id")
@@ -131,7 +131,7 @@ def accuracy_within(scores: Scores, own: BoolArray, true: BoolArray) -> float | 
     # k sites reach the score of the worst of them, so no base below it has one of the first k places
     kept = (own | ~true) & (scores >= scores[own].min())
     alike = np.zeros(int(kept.sum()), dtype=np.int32)
-    return top_k_accuracy(tally_of(scores[kept], own[kept], alike, alike.astype(np.uint8)))
+    return top_k_accuracy(tally_of(scores[kept], own[kept], alike, alike.astype(np.uint16)))
 
 
 def top_k_rows(accuracy: pl.DataFrame, arms: list[str], group_names: npt.NDArray[np.int32], drawn: Drawn) -> list[Row]:

@@ -16,7 +16,6 @@ from meta_spliceai.schema.check import check_frame
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.tables import STRANDS
 
-_KEYS = Table("predictions", 1, "the columns of a predictions table besides its scores", BASE_COLUMNS)
 _POSITION_BITS = 40
 
 
@@ -64,15 +63,19 @@ def load_bases(predictions: Predictions) -> Bases:
         Gene groups that predictions.json announces have no base, so a part is missing.
     """
     n = predictions.bases
-    group, traits, unit = np.empty(n, np.int32), np.empty(n, np.uint8), np.empty(n, np.int64)
+    keys = Table("predictions", 1, "what the table says besides scores", (*BASE_COLUMNS, *predictions.optional))
+    group, traits, unit = np.empty(n, np.int32), np.empty(n, np.uint16), np.empty(n, np.int64)
     contigs: dict[str, int] = {}
     held: list[pl.DataFrame] = []
     done = 0
-    for frame in predictions.batches(_KEYS.names):
-        check_frame(frame, _KEYS, source=str(predictions.folder))
+    for frame in predictions.batches(keys.names):
+        check_frame(frame, keys, source=str(predictions.folder))
         rows = slice(done, done + frame.height)
         group[rows] = frame["group"].to_numpy()
-        traits[rows] = traits_of(*(frame[name].to_numpy() for name in ("is_coding", "base_unseen", "site_class")))
+        traits[rows] = traits_of(
+            *(frame[name].to_numpy() for name in ("is_coding", "base_unseen", "site_class")),
+            **{column.name: frame[column.name].to_numpy() for column in predictions.optional},
+        )
         unit[rows] = _units(frame, contigs)
         held.append(frame.select("group", "fold").unique())
         done += frame.height

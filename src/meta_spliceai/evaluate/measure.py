@@ -21,7 +21,7 @@ from meta_spliceai.evaluate.ranking import (
     top_k_accuracy,
 )
 from meta_spliceai.evaluate.strata import FEW_SITES, STRATA, TRAITS, Stratum, without_class
-from meta_spliceai.evaluate.tally import Counts, Flags, Scores, Tally, tally_of
+from meta_spliceai.evaluate.tally import Flags, Scores, Tally, tally_of
 
 Row = dict[str, Any]
 
@@ -246,21 +246,20 @@ class KindMeasurer:
 def _parts_of(truth: Flags, bases: Bases) -> tuple[_Part, ...]:
     """The strata of one site type with their sizes."""
     others = np.bincount(without_class(bases.traits[~truth]), minlength=TRAITS)
-    by_group = _sites_by_trait_and_group(truth, bases)
-    sites = by_group.sum(axis=1)
+    # true sites by (traits, group), as far as they occur
+    cells, counts = np.unique(
+        bases.traits[truth].astype(np.int64) * bases.groups + bases.group[truth], return_counts=True
+    )
+    traits, group = np.divmod(cells, bases.groups)
+    sites = np.bincount(traits, counts, minlength=TRAITS).astype(np.int64)
     parts = []
     for stratum in STRATA:
         # strata that agree on the traits that occur hold the same bases
         keeps = np.concatenate([stratum.sites[sites > 0], stratum.others[others > 0]]).tobytes()
         inside = int(sites[stratum.sites].sum())
-        groups = int((by_group[stratum.sites].sum(axis=0) > 0).sum())
+        groups = int(np.unique(group[stratum.sites[traits]]).size)
         parts.append(_Part(stratum, inside, inside + int(others[stratum.others].sum()), groups, keeps))
     return tuple(parts)
-
-
-def _sites_by_trait_and_group(truth: Flags, bases: Bases) -> Counts:
-    cell = bases.traits[truth].astype(np.int64) * bases.groups + bases.group[truth]
-    return np.bincount(cell, minlength=TRAITS * bases.groups).reshape(TRAITS, bases.groups)
 
 
 def _ranking_numbers(own: _Ranked | None, base: _Ranked | None) -> Row:

@@ -33,6 +33,13 @@ BASE_COLUMNS: tuple[Column, ...] = (
 )
 """What is known of a base besides its scores."""
 
+OPTIONAL_COLUMNS: tuple[Column, ...] = (
+    Column("gene_class", pl.UInt8, "text", "annotation", "genes of the run that cover the base: 1 protein-coding, 2 lncRNA, 3 pseudogene, 0 others only; the first that applies", high=3),
+    Column("motif", pl.UInt8, "text", "label", "introns of a site: 1 GT-AG, 2 GC-AG, 3 AT-AC, 4 another; the first that one of them reads; 0 no site or unknown", high=4),
+    Column("exon_place", pl.UInt8, "text", "label", "exon of a site: 2 first or last in all transcripts, 1 an inner one in some; 0 no site or unknown", high=2),
+)  # fmt: skip
+"""What a table may say besides; strata that ask for what it does not say hold no sites."""
+
 _ACTION = "make the predictions again with `meta-spliceai train`; it resumes"
 
 
@@ -57,12 +64,15 @@ class Predictions:
         The Parquet files, by name.
     bases
         Rows of all parts.
+    optional
+        Those of `OPTIONAL_COLUMNS` that every part has.
     """
 
     folder: Path
     description: Description
     parts: tuple[Path, ...]
     bases: int
+    optional: tuple[Column, ...]
 
     def batches(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Some columns of all parts in their order, at most `READ_ROWS` rows at a time."""
@@ -118,7 +128,11 @@ def open_predictions(folder: Path) -> Predictions:
     bases = sum(_checked_rows(part, needed) for part in parts)
     if bases == 0:
         raise StoreError(f"bases in {folder}", "none", "train with at least one held-out gene")
-    return Predictions(folder, description, parts, bases)
+    held = [pl.read_parquet_schema(part) for part in parts]
+    optional = tuple(
+        column for column in OPTIONAL_COLUMNS if all(schema.get(column.name) == column.dtype for schema in held)
+    )
+    return Predictions(folder, description, parts, bases, optional)
 
 
 def read_predictions(folder: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:

@@ -108,7 +108,7 @@ def tally_of(scores: Scores, truth: Flags, group: npt.NDArray[np.int32], traits:
     cell_cut, tied = np.divmod(rest, 2)
     return Tally(
         ascending[::-1], site_cut[order], group[site][order].astype(np.int64), traits[site][order],
-        cell_cut, tied.astype(bool), cell_group, cell_traits.astype(np.uint8), bases,
+        cell_cut, tied.astype(bool), cell_group, cell_traits.astype(np.uint16), bases,
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def change(row: Mapping[str, Any], name: str = "difference") -> str:
 
 def plain_words(result: EvaluationResult) -> list[str]:
     """What the numbers show, and what they do not, as sentences."""
-    return [*what_was_measured(result), *what_is_shown(result), *what_is_not_shown(result)]
+    return [*what_was_measured(result), *what_is_shown(result), *what_psi_says(result), *what_is_not_shown(result)]
 
 
 def what_was_measured(result: EvaluationResult) -> Iterator[str]:
@@ -213,6 +213,20 @@ def _errors(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
         for kind in SITE_TYPES
     )
     yield f"{chosen}, {arm['title']}: {found}."
+
+
+def what_psi_says(result: EvaluationResult) -> Iterator[str]:
+    """How well each arm tells used from unused annotated sites, where PSI was given."""
+    rows = result.about.get("site_usage", [])
+    for kind in SITE_TYPES:
+        own = [row for row in rows if row["splice_type"] == kind]
+        if own:
+            found = ", ".join(
+                f"{row['arm']} {row['auc']:.3f}"
+                + (f" [{row['auc_low']:.3f}, {row['auc_high']:.3f}]" if row["auc_low"] is not None else "")
+                for row in own
+            )
+            yield f"AUC of {own[0]['used']:,} used against {own[0]['unused']:,} unused annotated {kind}s, by PSI: {found}."
 
 
 def what_is_not_shown(result: EvaluationResult) -> Iterator[str]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import polars as pl
+
 NameStyle = Literal["as-is", "ucsc", "ensembl"]
 """Who is followed in naming contigs."""
 
@@ -61,6 +63,11 @@ def common_name(name: str) -> str:
         return refseq
     bare = name[3:] if name[:3].lower() == "chr" and len(name) > 3 else name
     return "MT" if bare.upper() in ("M", "MT") else bare
+
+
+def common_names(names: pl.Series) -> pl.Series:
+    """`common_name` of each name."""
+    return names.replace_strict({name: common_name(name) for name in names.unique().to_list()}, return_dtype=pl.String)
 
 
 def styled_name(name: str, style: NameStyle) -> str:

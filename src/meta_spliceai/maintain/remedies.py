@@ -11,6 +11,7 @@ from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.documents import GENE_MANIFEST
 from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD
+from meta_spliceai.build.select import DEFAULT_GENES, DEFAULT_POLICY
 from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.schema.enrichers import BUILT_IN
 from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS
@@ -62,8 +63,8 @@ def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extend
     for name, default in numbers.items():
         if name in held and held[name] != default:
             words += [f"--{name.replace('_', '-')}", str(held[name])]
-    if list(held.get("kmer_sizes", ())) not in ([], [6]):
-        words += ["--kmer-sizes", *map(str, held["kmer_sizes"])]
+    if list(held.get("kmer_sizes", [6])) != [6] and "kmer" in held.get(ENRICHERS, BUILT_IN):
+        words += ["--kmer-sizes", *(map(str, held["kmer_sizes"]) if held["kmer_sizes"] else "0")]
     if set(held.get(ENRICHERS, BUILT_IN)) != set(BUILT_IN):
         words += ["--enrichers", *held[ENRICHERS]]
     # which files evidence came from is not recorded, only what is in them
@@ -80,11 +81,12 @@ def _genes(folder: Path, held: Mapping[str, Any], *, extends: bool) -> list[str]
     if any(name in held for name in (BATCH_GENES, ADDITIONS, MERGED)):
         return [*(["--extend"] if extends else []), *listed]
     policy = held.get("subset_policy", "all")
-    if policy == "all":
-        return types
     if policy == "custom":
         return [*listed, *types]
-    return ["--subset-policy", policy, "--n-genes", str(held["n_genes"]), *types]
+    words = [] if policy == DEFAULT_POLICY else ["--subset-policy", policy]
+    if policy != "all" and held["n_genes"] != DEFAULT_GENES:
+        words += ["--n-genes", str(held["n_genes"])]
+    return [*words, *types]
 
 
 def _eval_dir(reference: Path, fingerprint: str) -> Path | None:

@@ -26,7 +26,8 @@ from meta_spliceai.store.atomic import write_json
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.tables import TableWriter
 from meta_spliceai.train.arms import BASE, BASE_MEAN, Arm
-from meta_spliceai.train.groups import Similarity, gene_groups
+from meta_spliceai.train.groups import gene_groups
+from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.predictions import KnownBases, prediction_table
 from meta_spliceai.train.split import plan_split
 from meta_spliceai.train.whole_gene import Tile, merged_length, score_tiles
@@ -151,7 +152,7 @@ def _write_predictions(
                 for tile in score_tiles(of_fold, artifacts, genome, {}):
                     writer.append(_frame(tile, known, table))
                     progress.advance(tile.interval.length)
-    write_json(folder / DESCRIPTION, plain(_description(reference, artifacts, genes, split, arms, seed)))
+    write_json(folder / DESCRIPTION, plain(_description(reference, artifacts, split, arms, seed)))
 
 
 def _arms(artifacts: Artifacts) -> list[Arm]:
@@ -172,16 +173,14 @@ def _frame(tile: Tile, known: KnownBases, table: Table) -> pl.DataFrame:
 def _description(
     reference: Reference,
     artifacts: Artifacts,
-    genes: pl.DataFrame,
     split: pl.DataFrame,
     arms: Sequence[Arm],
     seed: int,
 ) -> dict[str, Any]:
-    names = split.join(genes.select("gene_id", "gene_name"), on="gene_id", how="left", maintain_order="left")
     return {
         "arms": [{"name": arm.name, "title": arm.title, "profile": "", "note": arm.note} for arm in arms],
         "reference arm": BASE.name,
-        "groups": list(_groups(names)),
+        "groups": list(_groups(split)),
         "base_model": dict(artifacts.base_model),
         "further_base_models": [dict(one) for one in artifacts.further_base_models],
         "build": reference.build,

@@ -1,7 +1,10 @@
 """Training: gene groups, folds, residual models, calibration, and their predictions on whole held-out genes.
 
+likeness      which genes resemble one another
 groups        genes that must stay together: overlapping or alike
-split         groups -> folds
+split         groups -> folds and sides
+split_file    a saved split, and what is refused when it is used
+split_plan    the command that saves one
 learners      what can learn a correction, by name
 baseline      gene by gene beside the base model
 datasets      load_dataset and prepare_xy, for scripts and notebooks
@@ -18,6 +21,7 @@ logistic      regression with few bounded parameters
 calibrate     strictly monotone maps to probabilities
 arms          what is compared with what
 whole_gene    every base of genes, scored in tiles
+site_facts    what the annotation says of sites, for the strata
 predictions   the table of those scores, and the truth beside them
 model         a saved meta-model
 plan          options -> a checked plan

@@ -15,13 +15,13 @@ from meta_spliceai.train.arms import BASE, BASE_MEAN, Arm
 from meta_spliceai.train.fit import FINAL, CalibrationsByFold
 from meta_spliceai.train.model import MODEL_FILE, MetaModel
 from meta_spliceai.train.plan import TrainPlan
-from meta_spliceai.train.split import SET_ASIDE
+from meta_spliceai.train.split import LEFT_OUT, SET_ASIDE
 
 
 def run_description(plan: TrainPlan, arms: Sequence[Arm], calibrations: CalibrationsByFold) -> dict[str, Any]:
     """The content of predictions.json: arms, groups, base model, dataset, and the calibration of each arm by fold."""
     groups = (
-        plan.split.join(plan.genes.select("gene_id", "gene_name"), on="gene_id", how="left", maintain_order="left")
+        plan.split.filter(pl.col("fold") != LEFT_OUT)
         .group_by("group", maintain_order=True)
         .agg(gene_ids=pl.col("gene_id"), gene_names=pl.col("gene_name"))
         .sort("group")

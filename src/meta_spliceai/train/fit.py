@@ -21,7 +21,7 @@ from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.residual import Correction, Examples, Scorer, base_margin, fit_correction
-from meta_spliceai.train.split import SET_ASIDE
+from meta_spliceai.train.sampled import estimated_average_precision, estimated_count
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -117,7 +117,7 @@ class FoldFitter:
         of_row = self.fold[self.rows.gated]
         learnt = self._drawn[0][self.rows.gated]
         reaching = self.reaching(channel) if self._plan.method.objective == "corrections" else True
-        return np.flatnonzero(reaching & (of_row != fold) & (of_row != SET_ASIDE) & learnt)
+        return np.flatnonzero(reaching & (of_row != fold) & (of_row >= 0) & learnt)
 
     def _check_labels(self, fold: int, channel: str) -> None:
         label = self.rows.truth(channel)[self.rows.gated[self._training_rows(fold, channel)]]
@@ -181,7 +181,7 @@ class FoldFitter:
     def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> CalibrationsByFold:
         """For each fold, and for the saved model, by arm and channel: fitted on the rows of the other folds."""
         found: dict[str, dict[str, dict[str, Calibration]]] = {}
-        used = self.fold != SET_ASIDE
+        used = self.fold >= 0
         for name in [*map(str, range(self._plan.folds)), FINAL]:
             others = used if name == FINAL else used & (self.fold != int(name))
             found[name] = {
@@ -194,20 +194,34 @@ class FoldFitter:
         label, weight = self.rows.truth(channel)[rows], self.rows.weight[rows]
         return fit_calibration(logs.log_p[rows], logs.log_not_p[rows], label, weight)
 
-    def sampled_metrics(self, scores: Mapping[str, Mapping[str, Logs]]) -> dict[str, dict[str, dict[str, float]]]:
+    def sampled_metrics(
+        self, scores: Mapping[str, Mapping[str, Logs]]
+    ) -> dict[str, dict[str, dict[str, float | None]]]:
         """Estimates from the sampled rows, weighted, by arm and channel, of models that had not seen them."""
-        used = self.fold != SET_ASIDE
-        weight = self.rows.weight[used]
+        used = self.fold >= 0
         return {
             arm: {
-                channel: {
-                    "rows": int(used.sum()),
-                    "sites": int(self.rows.truth(channel)[used].sum()),
-                    "auc": weighted_auc(
-                        logs.log_p[used] - logs.log_not_p[used], self.rows.truth(channel)[used], weight
-                    ),
-                }
+                channel: _estimates(
+                    logs.log_p[used] - logs.log_not_p[used], self.rows.truth(channel)[used], self.rows.weight[used]
+                )
                 for channel, logs in by_channel.items()
             }
             for arm, by_channel in scores.items()
         }
+
+
+def _estimates(margin: Floats, label: BoolArray, weight: Floats) -> dict[str, float | None]:
+    """Weighted estimates of whole-gene numbers with their standard errors; calls are those at a probability of one half."""
+    called = margin >= 0
+    precision = estimated_average_precision(margin, label, weight)
+    false_calls = estimated_count(weight[called & ~label])
+    return {
+        "rows": label.size,
+        "sites": int(label.sum()),
+        "auc": weighted_auc(margin, label, weight),
+        "average_precision": precision.value if precision else None,
+        "average_precision_standard_error": precision.standard_error if precision else None,
+        "false_positives": false_calls.value,
+        "false_positives_standard_error": false_calls.standard_error,
+        "false_negatives": estimated_count(weight[~called & label]).value,
+    }

@@ -205,7 +205,7 @@ class RunParts:
         arm = ARM_OF_PROFILE[plan.feature_profile]
         declared = {column.name: column for column in plan.dataset.table}
         features = plan.features_of(arm)
-        trained = plan.split.filter(pl.col("fold") != SET_ASIDE)["gene_id"]
+        trained = plan.split.filter(pl.col("fold") >= 0)["gene_id"]
         model = MetaModel(
             profile=plan.feature_profile,
             features=tuple(ModelFeature(n, declared[n].role, declared[n].origin) for n in features),
@@ -234,7 +234,7 @@ class RunParts:
     def _predict(self, calibrations: CalibrationsByFold) -> None:
         plan = self._plan
         self._write_description(calibrations)
-        held = [*range(plan.folds), *([SET_ASIDE] if plan.split["test"].any() else [])]
+        held = [*range(plan.folds), *([SET_ASIDE] if SET_ASIDE in plan.split["fold"] else [])]
         todo = [fold for fold in held if not self._is_done(_predictions_part(fold), self._planned["calibrations"])]
         known = KnownBases(plan.reference, plan.split)
         table = prediction_table([arm.name for arm in self._arms])

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -18,17 +18,19 @@ from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.tables import dataset_table_of
-from meta_spliceai.store.fingerprint import plain
+from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
 from meta_spliceai.train.baseline import find_baseline, read_baseline
 from meta_spliceai.train.evidence import load_needed, needed_by_dataset
-from meta_spliceai.train.groups import Similarity, gene_groups
+from meta_spliceai.train.groups import gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
+from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
 from meta_spliceai.train.profile_file import profile_of
 from meta_spliceai.train.prune import Pruned, find_prunable
 from meta_spliceai.train.residual import Method
-from meta_spliceai.train.split import plan_split
+from meta_spliceai.train.split import SCHEMES, Scheme, marked_seen, plan_split
+from meta_spliceai.train.split_file import read_split, split_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def plan_training(
     eval_dir: Path | None,
     feature_profile: str,
     arms: Sequence[str],
+    split: str,
     folds: int,
     test_size: float,
     seed: int,
@@ -162,16 +165,19 @@ def plan_training(
     baseline = None if baseline_file is None else read_baseline(baseline_file, opened.gene_ids)
     genes = loaded.genes.filter(pl.col("gene_id").is_in(opened.gene_ids))
     enrichers = load_needed(needed_by_dataset(opened.manifest, read), evidence, loaded, exactly=True)
-    with loaded.open_genome() as genome:
-        groups = gene_groups(genes, loaded.exons(), genome, similarity)
-    split = plan_split(
-        genes,
-        groups,
-        folds=folds,
-        test_size=test_size,
-        seed=seed,
-        training_chromosomes=artifacts.training_chromosomes,
-    )
+    seen = artifacts.training_chromosomes
+    saved = None if split in SCHEMES else Path(split)
+    if saved is None:
+        with loaded.open_genome() as genome:
+            groups = gene_groups(genes, loaded.exons(), genome, similarity)
+        table = plan_split(
+            genes, groups, folds=folds, test_size=test_size, seed=seed, training_chromosomes=seen,
+            scheme=cast("Scheme", split),
+        )  # fmt: skip
+    else:
+        read_back = read_split(saved)
+        table = marked_seen(split_of(read_back, genes, loaded.genes["gene_id"], saved), seen)
+        folds = read_back.folds
     in_order = [name for name in opened.table.names if name in read]
     pruned = None if corr_thr is None else find_prunable(opened, in_order, corr_thr=corr_thr, seed=seed)
     parameters = {
@@ -183,7 +189,8 @@ def plan_training(
         "test_size": test_size,
         "seed": seed,
         "method": plain(method.parameters()),
-        "similarity": plain(similarity),
+        "similarity": plain(similarity) if saved is None else None,
+        "split": split if saved is None else file_sha256(saved),
         "base_models": plain([dict(one) for one in artifacts.all_base_models]),
     }
     return TrainPlan(
@@ -191,7 +198,7 @@ def plan_training(
         reference=loaded,
         artifacts=artifacts,
         genes=genes,
-        split=split,
+        split=table,
         arms=tuple(chosen),
         feature_profile=profile,
         method=method,

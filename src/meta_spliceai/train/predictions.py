@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from meta_spliceai.genome.coordinates import Interval
-from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
+from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.truth import Truth
 from meta_spliceai.schema.column import Column, Table
@@ -18,6 +17,7 @@ from meta_spliceai.schema.tables import PREDICTION_TABLE_KEYS
 from meta_spliceai.store.tables import TableWriter
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED
 from meta_spliceai.train.calibrate import Calibration
+from meta_spliceai.train.site_facts import CODING, SiteFacts, gene_classes
 from meta_spliceai.train.whole_gene import Corrected, Tile
 from meta_spliceai.workers.progress import current_tracker
 
@@ -25,16 +25,13 @@ Floats = npt.NDArray[np.float32]
 Calibrations = Mapping[str, Mapping[str, Calibration]]
 """By arm, then site type."""
 
-NOT_A_SITE, CANONICAL, ALTERNATIVE = 0, 1, 2
-"""Classes of sites: of a canonical transcript, or of others only; 0 everywhere if the annotation tags none canonical."""
-
 
 def prediction_table(arms: Sequence[str]) -> Table:
     """The columns of a predictions table with these arms."""
     keys = {column.name: column for column in PREDICTION_TABLE_KEYS}
     return Table(
         "predictions",
-        1,
+        2,
         "every base of every held-out gene, once, by contig in the genome's order, strand and position",
         (
             *(keys[name] for name in ("chrom", "strand", "position", "group")),
@@ -43,6 +40,9 @@ def prediction_table(arms: Sequence[str]) -> Table:
             Column("is_coding", pl.Boolean, "text", "annotation", "whether a protein_coding gene of the run covers it"),
             Column("base_unseen", pl.Boolean, "text", "gene", "whether the base model never trained on the contig"),
             Column("site_class", pl.UInt8, "text", "label", "1: a site of a canonical transcript, 2: another site, 0: none"),
+            Column("gene_class", pl.UInt8, "text", "annotation", "genes of the run that cover the base: 1 protein-coding, 2 lncRNA, 3 pseudogene, 0 others only; the first that applies"),
+            Column("motif", pl.UInt8, "text", "label", "introns of a site: 1 GT-AG, 2 GC-AG, 3 AT-AC, 4 another; the first that one of them reads; 0 no site"),
+            Column("exon_place", pl.UInt8, "text", "label", "exon of a site: 2 first or last in all transcripts, 1 an inner one in some; 0 no site"),
             *(
                 Column(f"{arm}_{kind}", pl.Float32, "call", "base_score", f"{kind} probability of arm {arm}", "probability", low=0, high=1)
                 for arm in arms
@@ -64,12 +64,8 @@ class KnownBases:
     """
 
     def __init__(self, reference: Reference, split: pl.DataFrame) -> None:
-        sites = reference.splice_sites()
-        tagged = reference.transcripts().select("transcript_id", "is_canonical")
-        self._truth = Truth(sites)
-        canonical = tagged.filter(pl.col("is_canonical").fill_null(value=False))
-        self._classes_known = not canonical.is_empty()
-        self._canonical = Truth(sites.join(canonical, on="transcript_id", how="semi"))
+        self._truth = Truth(reference.splice_sites())
+        self._facts = SiteFacts(reference)
         rows = split.iter_rows(named=True)
         self._of_gene = {row["gene_id"]: row for row in rows}
 
@@ -78,11 +74,10 @@ class KnownBases:
         where = tile.interval
         is_donor, is_acceptor = self._truth.on(where.chrom, where.strand, where.start, where.end)
         group = np.zeros(where.length, dtype=np.int32)
-        coding = np.zeros(where.length, dtype=bool)
         for gene in tile.genes:
             inside = slice(max(0, gene["start"] - 1 - where.start), gene["end"] - where.start)
             group[inside] = self._of_gene[gene["gene_id"]]["group"]
-            coding[inside] |= gene["gene_type"] == "protein_coding"
+        classes = gene_classes(tile.genes, where)
         first = self._of_gene[tile.genes[0]["gene_id"]]
         return {
             "position": np.arange(where.start + 1, where.end + 1),
@@ -90,16 +85,11 @@ class KnownBases:
             "fold": np.full(where.length, first["fold"], dtype=np.int8),
             "is_donor": is_donor,
             "is_acceptor": is_acceptor,
-            "is_coding": coding,
+            "is_coding": classes == CODING,
             "base_unseen": np.full(where.length, not first["base_seen"]),
-            "site_class": self._classes(where, is_donor | is_acceptor),
+            "gene_class": classes,
+            **self._facts.on(where),
         }
-
-    def _classes(self, where: Interval, is_site: BoolArray) -> npt.NDArray[np.uint8]:
-        if not self._classes_known:
-            return np.full(where.length, NOT_A_SITE, dtype=np.uint8)
-        donor, acceptor = self._canonical.on(where.chrom, where.strand, where.start, where.end)
-        return np.where(donor | acceptor, CANONICAL, np.where(is_site, ALTERNATIVE, NOT_A_SITE)).astype(np.uint8)
 
 
 def calibrated(base: Floats, corrected: Corrected, calibration: Calibration) -> Floats:

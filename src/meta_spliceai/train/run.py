@@ -24,12 +24,13 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.store.folder import Folder
 from meta_spliceai.train.baseline import DELTA_FILE
-from meta_spliceai.train.groups import Similarity
 from meta_spliceai.train.learners.spec import learner_of
+from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.residual import Method, Recipe
 from meta_spliceai.train.single import SingleSplitOptions, SingleSplitResult, train_single_split
+from meta_spliceai.train.split import LEFT_OUT
 
 Weights = Literal["inverse_inclusion", "none"]
 
@@ -86,6 +87,7 @@ def train(
     out_dir: Path,
     feature_profile: str = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
+    split: str = "family",
     folds: int = 5,
     test_size: float | None = None,
     seed: int = 42,
@@ -129,6 +131,10 @@ def train(
         feature a line, which claims the narrowest of them that admits all.
     arms
         Trained arms to compare: `base_scores`, `meta`, `gene_conditioned`, `annotated`.
+    split
+        What is divided into folds: `family` (groups of genes that overlap or resemble one another), `gene` (overlap alone,
+        which flatters), `chromosome`, or a file that `split plan` wrote; a file decides folds and test genes itself, instead
+        of the two options that follow.
     folds
         Folds over gene groups.
     test_size
@@ -185,6 +191,12 @@ def train(
         The folder holds a run made with other options or inputs.
     """
     if single_split or incremental:
+        if split != "family":
+            raise InputError(
+                expected="--split in cross-validation only",
+                found=f"--split {split} with one split",
+                action="leave it out and name what stays together with --group-col, or leave out --single-split",
+            )
         return train_single_split(
             dataset=dataset,
             reference=reference,
@@ -217,6 +229,7 @@ def train(
         eval_dir=eval_dir,
         feature_profile=feature_profile,
         arms=arms,
+        split=split,
         folds=folds,
         test_size=test_size or 0.0,
         seed=seed,
@@ -233,7 +246,7 @@ def train(
         corr_thr=corr_thr if prune_features else None,
         evidence=evidence,
     )
-    _say_what_is_divided(plan)
+    say_what_is_divided(plan)
     with Folder.opened(
         out_dir,
         kind=KIND,
@@ -248,7 +261,7 @@ def train(
         out_dir=out_dir,
         model=out_dir / MODEL,
         predictions=out_dir / PREDICTIONS,
-        folds=folds,
+        folds=plan.folds,
         arms=tuple(arm.name for arm in plan.reported_arms),
         **made,
     )
@@ -271,12 +284,23 @@ def _is_weighted(weights: Weights) -> bool:
     return weights == "inverse_inclusion"
 
 
-def _say_what_is_divided(plan: TrainPlan) -> None:
-    unseen = plan.split.filter(~pl.col("base_seen")).height
-    log.info("%d genes in %d groups, %d folds", plan.split.height, plan.split["group"].n_unique(), plan.folds)
-    if unseen < plan.split.height:
-        log.info(
-            "the base model was trained on the chromosomes of %d of %d genes; only the others can support a claim",
-            plan.split.height - unseen,
-            plan.split.height,
-        )
+def say_what_is_divided(plan: TrainPlan) -> None:
+    """Log the split, and warn of what would flatter."""
+    used = plan.split.filter(pl.col("fold") != LEFT_OUT)
+    log.info("%d genes in %d groups, %d folds", used.height, used["group"].n_unique(), plan.folds)
+    if used.height < plan.split.height:
+        log.info("%d genes are left out: their family is on another side", plan.split.height - used.height)
+    seen = int(used["base_seen"].sum())
+    if seen:
+        log.warning(
+            "the base model was trained on the chromosomes of %d of %d genes: its scores are better there than on new "
+            "genes, so only base-unseen genes can support a claim; `evaluate` reports both apart",
+            seen, used.height,
+        )  # fmt: skip
+    across = used.filter(pl.col("fold").n_unique().over("family") > 1)
+    if across.height:
+        log.warning(
+            "%d genes have relatives in another fold, such as %s: this split lets models see genes like those they are "
+            "measured on, and flatters",
+            across.height, " ".join(across["gene_name"].head(5)),
+        )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -12,17 +14,78 @@ from meta_spliceai.train.leakage import weighted_auc
 Doubles = npt.NDArray[np.float64]
 
 
-def weighted_average_precision(score: Doubles, label: BoolArray, weight: Doubles) -> float | None:
-    """Area under the steps of precision over recall, rows of equal score taken together; None without a true row."""
-    total = float(weight[label].sum())
-    if total == 0:
-        return None
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number of whole genes, estimated from sampled rows.
+
+    Parameters
+    ----------
+    value
+        The estimate.
+    standard_error
+        Of the sampling alone: how far another sample of rows of the same genes would be from it.
+    """
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ranking:
+    """Steps of a ranking, best first: weights called, and called rightly, up to each; and each row's step."""
+
+    true: Doubles
+    every: Doubles
+    step: npt.NDArray[np.int64]
+
+
+def _ranked(score: Doubles, label: BoolArray, weight: Doubles) -> _Ranking:
     order = np.argsort(-score, kind="stable")
     ranked = score[order]
     last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
+    step = np.empty(score.size, dtype=np.int64)
+    step[order] = np.cumsum(last_of_tie) - last_of_tie
     true = np.cumsum(np.where(label, weight, 0.0)[order])[last_of_tie]
-    every = np.cumsum(weight[order])[last_of_tie]
-    return float((np.diff(true, prepend=0.0) * true / every).sum() / total)
+    return _Ranking(true, np.cumsum(weight[order])[last_of_tie], step)
+
+
+def weighted_average_precision(score: Doubles, label: BoolArray, weight: Doubles) -> float | None:
+    """Area under the steps of precision over recall, rows of equal score taken together; None without a true row."""
+    estimate = estimated_average_precision(score, label, weight)
+    return None if estimate is None else estimate.value
+
+
+def estimated_average_precision(score: Doubles, label: BoolArray, weight: Doubles) -> Estimate | None:
+    """Average precision of all bases, from sampled rows; None without a true row.
+
+    The standard error is the linearised one of independent draws (Särndal, Swensson and Wretman 1992, 5.5): a row with
+    weight w adds w (w - 1) times the square of what one base more at its score would change. It takes sites as all kept,
+    as they are, and is a little too small where genes overlap, whose rows share a weight.
+
+    Parameters
+    ----------
+    score, label, weight
+        Ranking, truth, and bases each row stands for, shape (n,).
+    """
+    total = float(weight[label].sum())
+    if total == 0:
+        return None
+    found = _ranked(score, label, weight)
+    gained = np.diff(found.true, prepend=0.0) * found.true / found.every
+    # one base more that is no site lowers the precision of its own and of every later step
+    lost = np.cumsum((gained / found.every)[::-1])[::-1] / total
+    variance = (_excess(weight[~label]) * lost[found.step[~label]] ** 2).sum()
+    return Estimate(float(gained.sum() / total), float(np.sqrt(variance)))
+
+
+def estimated_count(weight: Doubles) -> Estimate:
+    """How many bases rows of these weights, shape (n,), stand for."""
+    return Estimate(float(weight.sum()), float(np.sqrt(_excess(weight).sum())))
+
+
+def _excess(weight: Doubles) -> Doubles:
+    """What each row adds to the variance of a sum of weights."""
+    return np.maximum(weight * (weight - 1.0), 0.0)
 
 
 def estimates(score: Doubles, label: BoolArray, weight: Doubles, threshold: float) -> dict[str, float | None]:
