@@ -18,7 +18,7 @@ import pytest
 
 from meta_spliceai.crossval import planning
 from meta_spliceai.crossval.run import cv
-from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, row_table, unit_table
+from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, row_table, scope_table
 from meta_spliceai.errors import GeneError, InputError
 from meta_spliceai.evaluate.result import load_evaluation
 from meta_spliceai.evaluate.run import evaluate
@@ -69,7 +69,7 @@ def best_f1_slowly(scores: np.ndarray, truth: np.ndarray) -> float:
 def test_everything_promised_is_there_in_the_declared_columns(crossed: Path) -> None:
     for table in (FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE):
         read_tsv(crossed / f"{table.name}.tsv", table)
-    check_frame(pl.read_parquet(crossed / "top_k_by_unit.parquet"), unit_table(SHOWN), source="units")
+    check_frame(pl.read_parquet(crossed / "top_k_by_scope.parquet"), scope_table(SHOWN), source="scopes")
     metrics = json.loads((crossed / "metrics.json").read_text())
     assert metrics["folds"] == FOLDS
     assert metrics["row_cap"] is None
@@ -145,7 +145,7 @@ def test_a_saved_split_decides_the_folds_and_its_test_genes_stay_untouched(input
     groups = set(measured["group"])
     assert set(predictions(out)["group"]) == groups
     assert set(pl.read_parquet(out / "predictions" / "rows.parquet")["gene_id"]) <= set(measured["gene_id"])
-    assert set(pl.read_parquet(out / "top_k_by_unit.parquet")["gene_id"]) <= set(measured["gene_id"])
+    assert set(pl.read_parquet(out / "top_k_by_scope.parquet")["gene_id"]) <= set(measured["gene_id"])
 
 
 def test_genes_are_divided_by_chromosome_when_asked(inputs: Inputs, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ calibrations.json         each fold's, fitted on the other folds
 sampled_metrics.json      of sampled rows, and labelled as such
 predictions/              every base of every gene, and rows.parquet, every row of the dataset
 evaluation/               of all folds together, as `evaluate` writes it
-per_fold.tsv, pooled.tsv, top_k.tsv, top_k_by_unit.parquet, thresholds.json, metrics.json, summary.txt
+per_fold.tsv, pooled.tsv, top_k.tsv, top_k_by_scope.parquet, thresholds.json, metrics.json, summary.txt
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from meta_spliceai.crossval.measures import fold_rows
 from meta_spliceai.crossval.planning import capped, check_folds, check_options, with_objective, without_test_side
 from meta_spliceai.crossval.result import CrossValidationResult, framed, pooled_rows, write_result
 from meta_spliceai.crossval.rows import arms_of_rows, write_rows
-from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, unit_table
+from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, scope_table
 from meta_spliceai.crossval.top_k import accuracies, top_k_rows
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.bases import load_bases
@@ -243,13 +243,13 @@ class _Run:
         bases = load_bases(table)
         arms = [arm.name for arm in table.arms]
         by_fold = fold_rows(table, bases, draws=draws, seed=plan.seed)
-        units = accuracies(plan, table)
-        by_unit = top_k_rows(units, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
+        scopes = accuracies(plan, table)
+        by_scope = top_k_rows(scopes, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
         result = CrossValidationResult(
             folder.path,
             about,
             per_fold=framed(by_fold, FOLD_TABLE, plan.row_cap),
-            pooled=framed(pooled_rows(evaluation, by_fold, by_unit), POOLED_TABLE, plan.row_cap),
-            top_k=framed(by_unit, TOP_K_TABLE, plan.row_cap),
+            pooled=framed(pooled_rows(evaluation, by_fold, by_scope), POOLED_TABLE, plan.row_cap),
+            top_k=framed(by_scope, TOP_K_TABLE, plan.row_cap),
         )
-        self._record("measures", write_result(result, units, unit_table(arms)))
+        self._record("measures", write_result(result, scopes, scope_table(arms)))
