@@ -18,16 +18,20 @@ import pytest
 
 from meta_spliceai.crossval import planning
 from meta_spliceai.crossval.run import cv
-from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, row_table, unit_table
+from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, row_table, scope_table
 from meta_spliceai.errors import GeneError, InputError
 from meta_spliceai.evaluate.result import load_evaluation
 from meta_spliceai.evaluate.run import evaluate
-from meta_spliceai.reference.load import load
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.store.folder import read_manifest
 from meta_spliceai.store.tables import read_tsv
 from meta_spliceai.train import fit
+from meta_spliceai.train.likeness import Similarity
+from meta_spliceai.train.plan import plan_training
+from meta_spliceai.train.residual import Method
 from meta_spliceai.train.split import SPLIT_TABLE
+from meta_spliceai.train.split_file import read_split
+from meta_spliceai.train.split_plan import split_plan
 from tests.build.conftest import rows_of
 from tests.crossval.conftest import DRAWS, options
 from tests.train.conftest import FOLDS, RECIPE, Inputs
@@ -65,7 +69,7 @@ def best_f1_slowly(scores: np.ndarray, truth: np.ndarray) -> float:
 def test_everything_promised_is_there_in_the_declared_columns(crossed: Path) -> None:
     for table in (FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE):
         read_tsv(crossed / f"{table.name}.tsv", table)
-    check_frame(pl.read_parquet(crossed / "top_k_by_unit.parquet"), unit_table(SHOWN), source="units")
+    check_frame(pl.read_parquet(crossed / "top_k_by_scope.parquet"), scope_table(SHOWN), source="scopes")
     metrics = json.loads((crossed / "metrics.json").read_text())
     assert metrics["folds"] == FOLDS
     assert metrics["row_cap"] is None
@@ -131,30 +135,29 @@ def test_all_folds_together_are_what_evaluate_measures(crossed: Path, tmp_path: 
     np.testing.assert_allclose(both["fold_mean"].to_numpy(), both["mean"].to_numpy())
 
 
-@pytest.mark.parametrize("split", ["gene", "chromosome"])
-def test_genes_are_divided_as_asked(inputs: Inputs, split: planning.Split) -> None:
-    reference = load(inputs.reference)
-    genes = reference.genes
-    plan = _plan(inputs, folds=2, split=split)
-    assert plan.parameters["split"] == split
-    table = plan.split.join(genes, on="gene_id")
-    together = "group" if split == "gene" else "chrom"
-    assert table.group_by(together).agg(pl.col("fold").n_unique())["fold"].to_list() == [1] * table[together].n_unique()
-    assert sorted(table["fold"].unique()) == [0, 1]
-    for one in table.iter_rows(named=True):
-        for other in table.iter_rows(named=True):
-            overlap = one["chrom"] == other["chrom"] and one["start"] <= other["end"] and other["start"] <= one["end"]
-            assert not overlap or one["group"] == other["group"]
+def test_a_saved_split_decides_the_folds_and_its_test_genes_stay_untouched(inputs: Inputs, tmp_path: Path) -> None:
+    split_plan(reference=inputs.reference, folds=2, test_size=0.3, out=tmp_path / "split.tsv")
+    saved = read_split(tmp_path / "split.tsv").table
+    out = tmp_path / "cv"
+    result = cv(**options(inputs, out, split=str(tmp_path / "split.tsv"), arms=()))  # type: ignore[arg-type]
+    measured = saved.filter(pl.col("fold") >= 0)
+    assert (result.about["folds"], result.about["genes"]) == (2, measured.height)
+    groups = set(measured["group"])
+    assert set(predictions(out)["group"]) == groups
+    assert set(pl.read_parquet(out / "predictions" / "rows.parquet")["gene_id"]) <= set(measured["gene_id"])
+    assert set(pl.read_parquet(out / "top_k_by_scope.parquet")["gene_id"]) <= set(measured["gene_id"])
 
 
-def _plan(inputs: Inputs, *, folds: int, split: str = "family") -> Any:
-    from meta_spliceai.train.likeness import Similarity
-    from meta_spliceai.train.plan import plan_training
-    from meta_spliceai.train.residual import Method
+def test_genes_are_divided_by_chromosome_when_asked(inputs: Inputs, tmp_path: Path) -> None:
+    cv(**options(inputs, tmp_path / "cv", split="chromosome", folds=2, arms=()))  # type: ignore[arg-type]
+    split = read_tsv(tmp_path / "cv" / "split.tsv", SPLIT_TABLE).filter(pl.col("fold") >= 0)
+    assert split.group_by("chrom").agg(pl.col("fold").n_unique())["fold"].unique().to_list() == [1]
 
+
+def _plan(inputs: Inputs, *, folds: int) -> Any:
     return plan_training(
-        dataset=inputs.dataset, reference=inputs.reference, eval_dir=inputs.eval_dir, feature_profile="de_novo", arms=(),
-        split=split, folds=folds, test_size=0.0, seed=42, threads=1, method=Method(), similarity=Similarity(),
+        dataset=inputs.dataset, reference=inputs.reference, eval_dir=inputs.eval_dir, feature_profile="de_novo", arms=(), split="family",
+        folds=folds, test_size=0.0, seed=42, threads=1, method=Method(), similarity=Similarity(),
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def test_top_k_is_the_mean_over_all_orders_of_tied_bases(seed: int) -> None:
 
 
 def test_every_gene_and_transcript_with_sites_is_ranked_by_itself(crossed: Path, inputs: Inputs) -> None:
-    found = pl.read_parquet(crossed / "top_k_by_unit.parquet")
+    found = pl.read_parquet(crossed / "top_k_by_scope.parquet")
     reference, bases = load(inputs.reference), predictions(crossed)
     sites = reference.splice_sites()
     spans = {
@@ -48,9 +48,9 @@ def test_every_gene_and_transcript_with_sites_is_ranked_by_itself(crossed: Path,
     }
     with_sites = sites.filter(pl.col("gene_id").is_in(bases_genes(crossed)))
     transcripts = with_sites.select("transcript_id", "splice_type").unique().height
-    assert found.filter(pl.col("unit") == "transcript").height == transcripts
+    assert found.filter(pl.col("scope") == "transcript").height == transcripts
     for row in found.iter_rows(named=True):
-        span = spans[row["unit"]].row(by_predicate=pl.col("id") == row["id"], named=True)
+        span = spans[row["scope"]].row(by_predicate=pl.col("id") == row["id"], named=True)
         inside = bases.filter(
             pl.col("chrom") == span["chrom"],
             pl.col("strand") == span["strand"],
@@ -58,7 +58,7 @@ def test_every_gene_and_transcript_with_sites_is_ranked_by_itself(crossed: Path,
         )
         kind = row["splice_type"]
         own = inside[f"is_{kind}"]
-        if row["unit"] == "transcript":
+        if row["scope"] == "transcript":
             at = sites.filter(pl.col("transcript_id") == row["id"], pl.col("splice_type") == kind)["position"]
             own = inside["position"].is_in(at.to_list())
         left = inside.filter(own | ~inside[f"is_{kind}"]).with_columns(own=own.filter(own | ~inside[f"is_{kind}"]))
@@ -76,9 +76,9 @@ def bases_genes(crossed: Path) -> list[str]:
 
 
 def test_intervals_are_of_means_over_drawn_groups() -> None:
-    units = pl.DataFrame(
+    scopes = pl.DataFrame(
         {
-            "unit": ["gene"] * 4,
+            "scope": ["gene"] * 4,
             "splice_type": ["donor"] * 4,
             "group": [0, 0, 3, 5],
             "base": [0.0, 1.0, 0.5, 1.0],
@@ -86,8 +86,8 @@ def test_intervals_are_of_means_over_drawn_groups() -> None:
         }
     )
     drawn = multiplicities(3, 500, 1)
-    base, meta = top_k_rows(units, ["base", "meta"], np.array([0, 3, 5], dtype=np.int32), drawn)
-    assert (base["units"], base["accuracy"], base["difference"]) == (4, 0.625, None)
+    base, meta = top_k_rows(scopes, ["base", "meta"], np.array([0, 3, 5], dtype=np.int32), drawn)
+    assert (base["scopes"], base["accuracy"], base["difference"]) == (4, 0.625, None)
     assert (meta["accuracy"], meta["accuracy_low"], meta["accuracy_high"]) == (1.0, 1.0, 1.0)
     assert meta["difference"] == pytest.approx(0.375)
     slowly = [

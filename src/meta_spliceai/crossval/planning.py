@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Literal, get_args
 
 import polars as pl
 
@@ -12,13 +11,12 @@ from meta_spliceai.errors import GeneError, InputError, first_few
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.train.classes import Objective
 from meta_spliceai.train.plan import TrainPlan
-
-Split = Literal["family", "gene", "chromosome"]
+from meta_spliceai.train.split import LEFT_OUT, SET_ASIDE
 
 log = logging.getLogger(__name__)
 
 
-def check_options(*, split: str, row_cap: int | None, draws: int) -> None:
+def check_options(*, row_cap: int | None, draws: int) -> None:
     """Refuse options that no dataset could make good.
 
     Raises
@@ -26,12 +24,26 @@ def check_options(*, split: str, row_cap: int | None, draws: int) -> None:
     InputError
         The first of them.
     """
-    if split not in get_args(Split):
-        raise InputError(f"--split {', '.join(get_args(Split))}", f"{split!r}", "choose one of them")
     if row_cap is not None and row_cap < 1:
         raise InputError("--row-cap of at least 1", f"{row_cap}", "leave the option out: all rows are then learnt from")
     if draws < 2:
         raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
+
+
+def without_test_side(plan: TrainPlan) -> TrainPlan:
+    """The plan with the genes that a saved split set aside left out: they are neither learnt from nor measured."""
+    aside = pl.col("fold") == SET_ASIDE
+    spared = plan.split.filter(aside).height
+    if not spared:
+        return plan
+    log.info("%d genes that the split sets aside for a test stay untouched", spared)
+    return replace(
+        plan,
+        split=plan.split.with_columns(
+            fold=pl.when(aside).then(pl.lit(LEFT_OUT, pl.Int8)).otherwise("fold"),
+            side=pl.when(aside).then(pl.lit("left_out")).otherwise("side"),
+        ),
+    )
 
 
 def with_objective(plan: TrainPlan, objective: Objective) -> TrainPlan:
@@ -69,7 +81,8 @@ def check_folds(plan: TrainPlan) -> None:
     GeneError
         A fold without donors or acceptors; names its genes.
     """
-    sites = plan.split.join(plan.genes.select("gene_id", "donor_sites", "acceptor_sites"), on="gene_id")
+    used = plan.split.filter(pl.col("fold") >= 0)
+    sites = used.join(plan.genes.select("gene_id", "donor_sites", "acceptor_sites"), on="gene_id")
     by_fold = sites.group_by("fold").agg(pl.col("donor_sites", "acceptor_sites").sum(), "gene_id").sort("fold")
     for row in by_fold.iter_rows(named=True):
         lacking = [f"{kind}s" for kind in SITE_TYPES if row[f"{kind}_sites"] == 0]

@@ -20,7 +20,7 @@ from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.tables import write_parquet, write_tsv
 
 METRICS_FILE, THRESHOLDS_FILE, SUMMARY_FILE = "metrics.json", "thresholds.json", "summary.txt"
-UNIT_FILE = "top_k_by_unit.parquet"
+SCOPE_FILE = "top_k_by_scope.parquet"
 
 CAPPED = "ROW CAP: models learnt from {cap:,} of {rows:,} rows, drawn at random; this is not what a model of all rows is worth"
 """What stands in every result that a cap touched."""
@@ -81,20 +81,20 @@ def _line(row: Row) -> str:
         change = f"{row['difference']:+.4f}"
         if row["difference_low"] is not None:
             change += f" [{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]"
-    by_fold = f"{_shown(row['fold_mean'], 4)} ± {_shown(row['fold_sd'], 4)}"
+    by_fold = f"{_shown(row['fold_mean'])} ± {_shown(row['fold_sd'])}"
     numbers = (row["f1"], row["expected_calibration_error"], row["top_k_per_gene"], row["top_k_per_transcript"])
-    return f"{row['arm']:<18} {_shown(row['average_precision'], 4):>6} {change:>28} {by_fold:>15} " + " ".join(
-        f"{_shown(number, 4):>6}" for number in numbers
+    return f"{row['arm']:<18} {_shown(row['average_precision']):>6} {change:>28} {by_fold:>15} " + " ".join(
+        f"{_shown(number):>6}" for number in numbers
     )
 
 
-def _shown(number: float | None, digits: int) -> str:
-    return "–" if number is None else f"{number:.{digits}f}"
+def _shown(number: float | None) -> str:
+    return "–" if number is None else f"{number:.4f}"
 
 
 def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]) -> list[Row]:
     """Rows of `POOLED_TABLE` without the row cap: what `evaluate` measured, the spread of the folds, and top-k accuracy."""
-    by_unit = {(row["unit"], row["splice_type"], row["arm"]): row for row in top_k}
+    by_scope = {(row["scope"], row["splice_type"], row["arm"]): row for row in top_k}
     rows = []
     for ranked in evaluation.arms.iter_rows(named=True):
         kind, arm = ranked["splice_type"], ranked["arm"]
@@ -105,9 +105,9 @@ def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]
             (pl.col("splice_type") == kind) & (pl.col("arm") == arm)
         ).row(0, named=True)
         hits = errors["sites"] - errors["false_negatives"]
-        units = {
-            f"top_k_per_{unit}{end}": by_unit.get((unit, kind, arm), {}).get(f"accuracy{end}")
-            for unit in ("gene", "transcript")
+        scopes = {
+            f"top_k_per_{scope}{end}": by_scope.get((scope, kind, arm), {}).get(f"accuracy{end}")
+            for scope in ("gene", "transcript")
             for end in ("", "_low", "_high")
         }
         rows.append(
@@ -118,7 +118,7 @@ def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]
                 **errors_of(hits=hits, false=errors["false_positives"], sites=errors["sites"]),
                 "expected_calibration_error": calibration["expected_calibration_error"],
                 "brier": calibration["brier"],
-                **units,
+                **scopes,
             }
         )
     return rows
@@ -154,7 +154,7 @@ def mark(about: Mapping[str, Any]) -> dict[str, Any]:
     return {} if cap is None else {"row_cap": cap, "warning": CAPPED.format(cap=cap, rows=about["rows"])}
 
 
-def write_result(result: CrossValidationResult, units: pl.DataFrame, unit_table: Table) -> dict[str, int | None]:
+def write_result(result: CrossValidationResult, scopes: pl.DataFrame, scope_table: Table) -> dict[str, int | None]:
     """Write everything but the predictions; returns the files by name, with rows of tables."""
     out, about = result.out_dir, result.about
     files: dict[str, int | None] = {}
@@ -162,11 +162,11 @@ def write_result(result: CrossValidationResult, units: pl.DataFrame, unit_table:
         frame: pl.DataFrame = getattr(result, table.name)
         write_tsv(frame, out / f"{table.name}.tsv")
         files[f"{table.name}.tsv"] = frame.height
-    write_parquet(units, out / UNIT_FILE, unit_table)
+    write_parquet(scopes, out / SCOPE_FILE, scope_table)
     write_json(out / THRESHOLDS_FILE, plain(thresholds_of(result.per_fold, about)))
     write_json(out / METRICS_FILE, plain({**about, **mark(about), **_by_kind(result)}))
     write_text(out / SUMMARY_FILE, result.main_table() + "\n")
-    return {**files, UNIT_FILE: units.height, **dict.fromkeys((THRESHOLDS_FILE, METRICS_FILE, SUMMARY_FILE))}
+    return {**files, SCOPE_FILE: scopes.height, **dict.fromkeys((THRESHOLDS_FILE, METRICS_FILE, SUMMARY_FILE))}
 
 
 def _by_kind(result: CrossValidationResult) -> dict[str, Any]:

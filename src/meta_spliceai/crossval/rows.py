@@ -40,6 +40,6 @@ def write_rows(path: Path, plan: TrainPlan, parts: RunParts) -> int:
             frame = keys.with_columns(light.get_columns()).with_columns(
                 fold=pl.Series(fold[here], dtype=pl.Int8), **{name: pl.Series(one) for name, one in columns.items()}
             )
-            writer.append(table.conform(frame))
+            writer.append(table.conform(frame.filter(pl.col("fold") >= 0)))
             done += light.height
     return writer.rows

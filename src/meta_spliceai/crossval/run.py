@@ -6,21 +6,22 @@ calibrations.json         each fold's, fitted on the other folds
 sampled_metrics.json      of sampled rows, and labelled as such
 predictions/              every base of every gene, and rows.parquet, every row of the dataset
 evaluation/               of all folds together, as `evaluate` writes it
-per_fold.tsv, pooled.tsv, top_k.tsv, top_k_by_unit.parquet, thresholds.json, metrics.json, summary.txt
+per_fold.tsv, pooled.tsv, top_k.tsv, top_k_by_scope.parquet, thresholds.json, metrics.json, summary.txt
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import polars as pl
+
 from meta_spliceai.crossval.measures import fold_rows
-from meta_spliceai.crossval.planning import Split, capped, check_folds, check_options, with_objective
+from meta_spliceai.crossval.planning import capped, check_folds, check_options, with_objective, without_test_side
 from meta_spliceai.crossval.result import CrossValidationResult, framed, pooled_rows, write_result
 from meta_spliceai.crossval.rows import arms_of_rows, write_rows
-from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, unit_table
+from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, scope_table
 from meta_spliceai.crossval.top_k import accuracies, top_k_rows
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.bases import load_bases
@@ -37,13 +38,13 @@ from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.parts import PREDICTIONS, RunParts
 from meta_spliceai.train.plan import TrainPlan, plan_training
 from meta_spliceai.train.residual import Method, Recipe
+from meta_spliceai.train.run import say_what_is_divided
+from meta_spliceai.train.split import SCHEMES
 
 KIND, FORMAT_VERSION = "cross_validation", 1
 EVALUATION, ROWS_FILE, SAMPLED_FILE = "evaluation", f"{PREDICTIONS}/rows.parquet", "sampled_metrics.json"
 
 Weights = Literal["inverse_inclusion", "none"]
-
-log = logging.getLogger(__name__)
 
 
 def cv(
@@ -56,7 +57,7 @@ def cv(
     feature_profile: str = "de_novo",
     arms: Sequence[str] = ("base_scores", "meta", "gene_conditioned"),
     folds: int = 5,
-    split: Split = "family",
+    split: str = "family",
     seed: int = 42,
     threads: int | None = None,
     model: str = "xgboost",
@@ -95,7 +96,9 @@ def cv(
         Folds; each is held out once.
     split
         What stays together: `family`, genes that overlap or resemble one another; `gene`, genes that overlap, so that
-        relatives of a gene may have been learnt from; `chromosome`, all genes of a chromosome.
+        relatives of a gene may have been learnt from; `chromosome`, all genes of a chromosome, without those that have
+        relatives in another fold. Or a saved split, as `split plan` writes it, which decides the folds; genes that it sets
+        aside stay untouched.
     seed
         Seed of every random choice.
     threads
@@ -134,7 +137,7 @@ def cv(
     PlanMismatchError
         The folder holds a run made with other options or inputs.
     """
-    check_options(split=split, row_cap=row_cap, draws=draws)
+    check_options(row_cap=row_cap, draws=draws)
     if weights not in get_args(Weights):
         raise InputError(f"--weights {' or '.join(get_args(Weights))}", f"{weights!r}", "choose one of them")
     plan = plan_training(
@@ -159,9 +162,9 @@ def cv(
         similarity=similarity or Similarity(),
         evidence=evidence,
     )
-    plan = capped(with_objective(plan, objective), row_cap)
+    plan = capped(with_objective(without_test_side(plan), objective), row_cap)
     check_folds(plan)
-    log.info("%d genes in %d groups, %d folds by %s", plan.genes.height, plan.split["group"].n_unique(), folds, split)
+    say_what_is_divided(plan)
     with Folder.opened(
         out_dir,
         kind=KIND,
@@ -170,7 +173,7 @@ def cv(
         inputs=plan.inputs,
         overwrite=overwrite,
     ) as folder:
-        return _Run(plan, folder, draws).make(split)
+        return _Run(plan, folder, draws).make(split if split in SCHEMES else "a saved split")
 
 
 class _Run:
@@ -181,7 +184,7 @@ class _Run:
         self._parts = RunParts(plan, folder, sampled_metrics=SAMPLED_FILE)
         self._planned: dict[str, str] = {}
 
-    def make(self, split: Split) -> CrossValidationResult:
+    def make(self, split: str) -> CrossValidationResult:
         """Make what is not there, and read back what is."""
         facts = self._parts.cross_validate()
         self._write_rows()
@@ -210,11 +213,14 @@ class _Run:
         if not self._is_done("rows", arms_of_rows(self._plan)):
             self._record("rows", {ROWS_FILE: write_rows(self._folder.path / ROWS_FILE, self._plan, self._parts)})
 
-    def _about(self, split: Split, facts: Mapping[str, int]) -> dict[str, Any]:
+    def _about(self, split: str, facts: Mapping[str, int]) -> dict[str, Any]:
         plan = self._plan
         description = read_json(self._folder.path / PREDICTIONS / "predictions.json")
+        used = plan.split.filter(pl.col("fold") >= 0)
         return {
             **facts,
+            "genes": used.height,
+            "groups": used["group"].n_unique(),
             "folds": plan.folds,
             "split": split,
             "arms": description["arms"],
@@ -223,7 +229,7 @@ class _Run:
             "method": plan.parameters["method"],
             "feature_profile": plan.feature_profile,
             "base_model": description["base_model"],
-            "base_seen_genes": int(plan.split["base_seen"].sum()),
+            "base_seen_genes": int(used["base_seen"].sum()),
             "bootstrap": {"draws": self._draws, "seed": plan.seed, "level": LEVEL, "unit": "gene group"},
             "row_cap": plan.row_cap,
             "software": software_versions(),
@@ -237,13 +243,13 @@ class _Run:
         bases = load_bases(table)
         arms = [arm.name for arm in table.arms]
         by_fold = fold_rows(table, bases, draws=draws, seed=plan.seed)
-        units = accuracies(plan, table)
-        by_unit = top_k_rows(units, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
+        scopes = accuracies(plan, table)
+        by_scope = top_k_rows(scopes, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
         result = CrossValidationResult(
             folder.path,
             about,
             per_fold=framed(by_fold, FOLD_TABLE, plan.row_cap),
-            pooled=framed(pooled_rows(evaluation, by_fold, by_unit), POOLED_TABLE, plan.row_cap),
-            top_k=framed(by_unit, TOP_K_TABLE, plan.row_cap),
+            pooled=framed(pooled_rows(evaluation, by_fold, by_scope), POOLED_TABLE, plan.row_cap),
+            top_k=framed(by_scope, TOP_K_TABLE, plan.row_cap),
         )
-        self._record("measures", write_result(result, units, unit_table(arms)))
+        self._record("measures", write_result(result, scopes, scope_table(arms)))

@@ -10,7 +10,7 @@ from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.tables import STRANDS
 
-UNITS = ("gene", "transcript")
+SCOPES = ("gene", "transcript")
 
 
 def _key(name: str, meaning: str, choices: tuple[str, ...] = ()) -> Column:
@@ -91,22 +91,22 @@ TOP_K_TABLE = Table(
     1,
     "top-k accuracy inside genes and transcripts, averaged over them; intervals over gene groups",
     (
-        _key("unit", "gene or transcript", UNITS), _KIND, _ARM, _count("units", "genes or transcripts with a true site"),
-        *_measured("accuracy", "mean share of the k true sites of a unit among its k best bases"),
+        _key("scope", "gene or transcript", SCOPES), _KIND, _ARM, _count("scopes", "genes or transcripts with a true site"),
+        *_measured("accuracy", "mean share of the k true sites of a scope among its k best bases"),
         *_measured("difference", "mean accuracy minus that of the reference arm, paired"), ROW_CAP,
     ),
 )  # fmt: skip
 
 
-def unit_table(arms: Sequence[str]) -> Table:
+def scope_table(arms: Sequence[str]) -> Table:
     """Top-k accuracy of each gene and transcript by each arm."""
     return Table(
-        "top_k_by_unit",
+        "top_k_by_scope",
         1,
         "one row per gene or transcript with a true site, and site type",
         (
-            _key("unit", "gene or transcript", UNITS), _key("id", "identifier of the gene or transcript"),
-            _key("gene_id", "the gene"), _GROUP, _FOLD, _KIND, _count("k", "true sites of the unit"),
+            _key("scope", "gene or transcript", SCOPES), _key("id", "identifier of the gene or transcript"),
+            _key("gene_id", "the gene"), _GROUP, _FOLD, _KIND, _count("k", "true sites of the scope"),
             *(_number(arm, f"share of them among the k best bases by arm {arm}") for arm in arms),
         ),
     )  # fmt: skip
@@ -117,7 +117,7 @@ def row_table(arms: Sequence[str]) -> Table:
     return Table(
         "rows_out_of_fold",
         1,
-        "one row per row of the dataset, in its order; scores are on the scale of the predictions, before calibration",
+        "one row per row of the dataset whose gene is in a fold, in its order; scores are on the scale of the predictions, before calibration",
         (
             Column("gene_id", pl.String, "key", "gene", "the gene the row belongs to"),
             Column("chrom", pl.String, "key", "gene", "contig"),

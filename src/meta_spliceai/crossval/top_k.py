@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.crossval.measures import Row, with_bounds
-from meta_spliceai.crossval.tables import UNITS, unit_table
+from meta_spliceai.crossval.tables import SCOPES, scope_table
 from meta_spliceai.evaluate.bootstrap import Drawn
 from meta_spliceai.evaluate.predictions import Predictions
 from meta_spliceai.evaluate.ranking import top_k_accuracy
@@ -27,13 +27,13 @@ from meta_spliceai.workers.progress import track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unit:
+class Scope:
     """A gene or transcript.
 
     Parameters
     ----------
     keys
-        unit, id, gene_id, group, fold.
+        scope, id, gene_id, group, fold.
     rows
         Its bases in the predictions.
     own
@@ -45,23 +45,23 @@ class Unit:
     own: dict[str, npt.NDArray[np.int64]] | None
 
 
-def units_of(plan: TrainPlan, table: Predictions) -> list[Unit]:
+def scopes_of(plan: TrainPlan, table: Predictions) -> list[Scope]:
     """The genes and transcripts of a run, and where their bases are in its predictions."""
-    placed = plan.split.select("gene_id", "group", "fold")
+    placed = plan.split.filter(pl.col("fold") >= 0).select("gene_id", "group", "fold")
     where = ("chrom", "strand", "start", "end")
-    genes = plan.genes.select("gene_id", *where, unit=pl.lit(UNITS[0]), id="gene_id")
-    transcripts = plan.reference.transcripts().select("gene_id", *where, unit=pl.lit(UNITS[1]), id="transcript_id")
+    genes = plan.genes.select("gene_id", *where, scope=pl.lit(SCOPES[0]), id="gene_id")
+    transcripts = plan.reference.transcripts().select("gene_id", *where, scope=pl.lit(SCOPES[1]), id="transcript_id")
     spans = pl.concat([genes, transcripts]).join(placed, on="gene_id", how="inner", maintain_order="left")
     own = _own_sites(plan.reference)
-    units = []
+    scopes = []
     for row in _with_first_rows(spans, table).iter_rows(named=True):
-        keys = {name: row[name] for name in ("unit", "id", "gene_id", "group", "fold")}
+        keys = {name: row[name] for name in ("scope", "id", "gene_id", "group", "fold")}
         sites = None
-        if row["unit"] == UNITS[1]:
+        if row["scope"] == SCOPES[1]:
             sites = {kind: own.get((row["id"], kind), np.empty(0, np.int64)) - row["start"] for kind in SITE_TYPES}
         first = row["first"]
-        units.append(Unit(keys, slice(first, first + row["end"] - row["start"] + 1), sites))
-    return units
+        scopes.append(Scope(keys, slice(first, first + row["end"] - row["start"] + 1), sites))
+    return scopes
 
 
 def _own_sites(reference: Reference) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
@@ -88,50 +88,52 @@ def _with_first_rows(spans: pl.DataFrame, table: Predictions) -> pl.DataFrame:
 
 
 def accuracies(plan: TrainPlan, table: Predictions) -> pl.DataFrame:
-    """`unit_table`: the genes and transcripts that have true sites."""
-    units = units_of(plan, table)
+    """`scope_table`: the genes and transcripts that have true sites."""
+    scopes = scopes_of(plan, table)
     frames = []
     with track("ranking inside genes", len(SITE_TYPES) * len(table.arms), "rankings") as progress:
         for kind in SITE_TYPES:
             truth = table.column(f"is_{kind}")
-            k = [_sites(unit, kind, truth) for unit in units]
-            columns: dict[str, Any] = {"splice_type": [kind] * len(units), "k": k}
+            k = [_sites(scope, kind, truth) for scope in scopes]
+            columns: dict[str, Any] = {"splice_type": [kind] * len(scopes), "k": k}
             for arm in table.arms:
-                columns[arm.name] = list(_of_units(units, kind, truth, table.scores(arm.name, kind)))
+                columns[arm.name] = list(_of_scopes(scopes, kind, truth, table.scores(arm.name, kind)))
                 progress.advance(1)
-            frames.append(pl.DataFrame([unit.keys for unit in units]).with_columns(pl.DataFrame(columns).get_columns()))
-    return unit_table([arm.name for arm in table.arms]).conform(pl.concat(frames).filter(pl.col("k") > 0))
+            frames.append(
+                pl.DataFrame([scope.keys for scope in scopes]).with_columns(pl.DataFrame(columns).get_columns())
+            )
+    return scope_table([arm.name for arm in table.arms]).conform(pl.concat(frames).filter(pl.col("k") > 0))
 
 
-def _sites(unit: Unit, kind: str, truth: BoolArray) -> int:
-    return int(truth[unit.rows].sum()) if unit.own is None else unit.own[kind].size
+def _sites(scope: Scope, kind: str, truth: BoolArray) -> int:
+    return int(truth[scope.rows].sum()) if scope.own is None else scope.own[kind].size
 
 
-def _of_units(units: list[Unit], kind: str, truth: BoolArray, scores: Scores) -> Iterator[float | None]:
-    for unit in units:
-        true = truth[unit.rows]
-        if unit.own is None:
-            yield accuracy_within(scores[unit.rows], true, true)
+def _of_scopes(scopes: list[Scope], kind: str, truth: BoolArray, scores: Scores) -> Iterator[float | None]:
+    for scope in scopes:
+        true = truth[scope.rows]
+        if scope.own is None:
+            yield accuracy_within(scores[scope.rows], true, true)
         else:
             own = np.zeros(true.size, dtype=bool)
-            own[unit.own[kind]] = True
-            yield accuracy_within(scores[unit.rows], own, true)
+            own[scope.own[kind]] = True
+            yield accuracy_within(scores[scope.rows], own, true)
 
 
 def accuracy_within(scores: Scores, own: BoolArray, true: BoolArray) -> float | None:
-    """Top-k accuracy of the bases of a unit; None without sites of its own.
+    """Top-k accuracy of the bases of a scope; None without sites of its own.
 
     Parameters
     ----------
     scores, own, true
-        Of the bases, whether each is a site of the unit, and whether of anything; shape (n,).
+        Of the bases, whether each is a site of the scope, and whether of anything; shape (n,).
     """
     if not own.any():
         return None
     # k sites reach the score of the worst of them, so no base below it has one of the first k places
     kept = (own | ~true) & (scores >= scores[own].min())
     alike = np.zeros(int(kept.sum()), dtype=np.int32)
-    return top_k_accuracy(tally_of(scores[kept], own[kept], alike, alike.astype(np.uint8)))
+    return top_k_accuracy(tally_of(scores[kept], own[kept], alike, alike.astype(np.uint16)))
 
 
 def top_k_rows(accuracy: pl.DataFrame, arms: list[str], group_names: npt.NDArray[np.int32], drawn: Drawn) -> list[Row]:
@@ -145,7 +147,7 @@ def top_k_rows(accuracy: pl.DataFrame, arms: list[str], group_names: npt.NDArray
         The gene groups, ascending, and how often each is drawn.
     """
     rows: list[Row] = []
-    for (unit, kind), part in accuracy.group_by("unit", "splice_type", maintain_order=True):
+    for (scope, kind), part in accuracy.group_by("scope", "splice_type", maintain_order=True):
         place = np.searchsorted(group_names, part["group"].to_numpy())
         number = drawn.astype(np.float64) @ np.bincount(place, minlength=group_names.size)
         values = {arm: part[arm].to_numpy() for arm in arms}
@@ -153,7 +155,7 @@ def top_k_rows(accuracy: pl.DataFrame, arms: list[str], group_names: npt.NDArray
             gained = values[arm] - values[arms[0]]
             rows.append(
                 {
-                    "unit": unit, "splice_type": kind, "arm": arm, "units": part.height,
+                    "scope": scope, "splice_type": kind, "arm": arm, "scopes": part.height,
                     **with_bounds("accuracy", float(values[arm].mean()), _drawn_means(values[arm], place, drawn, number)),
                     **with_bounds(
                         "difference", None if arm == arms[0] else float(gained.mean()), _drawn_means(gained, place, drawn, number)

@@ -257,7 +257,7 @@ def train(
         evidence=evidence,
         ablation=ablation,
     )
-    _say_what_is_divided(plan)
+    say_what_is_divided(plan)
     with Folder.opened(
         out_dir,
         kind=KIND,
@@ -295,7 +295,8 @@ def _is_weighted(weights: Weights) -> bool:
     return weights == "inverse_inclusion"
 
 
-def _say_what_is_divided(plan: TrainPlan) -> None:
+def say_what_is_divided(plan: TrainPlan) -> None:
+    """Log the split, and warn of what would flatter."""
     used = plan.split.filter(pl.col("fold") != LEFT_OUT)
     log.info("%d genes in %d groups, %d folds", used.height, used["group"].n_unique(), plan.folds)
     if used.height < plan.split.height:
