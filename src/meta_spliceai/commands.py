@@ -16,6 +16,8 @@ from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.crossval.run import cv
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.explain.ablation import ablation
+from meta_spliceai.explain.run import explain
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
 from meta_spliceai.maintain.artifacts import clean_artifacts as artifacts_clean
 from meta_spliceai.maintain.artifacts import validate_artifacts as artifacts_validate
@@ -37,8 +39,10 @@ from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
 from meta_spliceai.train.run import train
 from meta_spliceai.train.split_plan import split_plan
+from meta_spliceai.train.tune import tune
 
 __all__ = [
+    "ablation",
     "artifacts_clean",
     "artifacts_validate",
     "basemodel_check",
@@ -62,6 +66,7 @@ __all__ = [
     "demo",
     "enrichers_list",
     "evaluate",
+    "explain",
     "genes_list",
     "genes_select",
     "predict",
@@ -75,4 +80,5 @@ __all__ = [
     "run",
     "split_plan",
     "train",
+    "tune",
 ]

@@ -6,12 +6,15 @@ import polars as pl
 import pytest
 
 from meta_spliceai.build.run import build
+from meta_spliceai.maintain.migrate import migrate
 from meta_spliceai.maintain.row_checks import RowTally
 from meta_spliceai.maintain.validate import validate_dataset
 from meta_spliceai.train.matrix import open_dataset
 from tests.build.conftest import Passed, pass_over
 from tests.maintain.conftest import change_part
 from tests.maintain.damages import DAMAGES, Damage
+from tests.maintain.test_mending import content, run_printed
+from tests.maintain.test_migrate import EARLIER
 
 PLACE_IN_ORDER = ("gene_id", "chrom", "position", "strand")
 
@@ -78,3 +81,23 @@ def test_the_chosen_checks_read_only_their_columns(good: Path) -> None:
     opened = open_dataset(good)
     assert RowTally(opened, ["DS017"]).columns == [*PLACE_IN_ORDER, "sampling_tier", "inclusion_probability"]
     assert set(RowTally(opened, ["DS003", "DS024"]).columns) == set()
+
+
+def test_datasets_that_were_extended_pass_and_are_mended_by_extending(tmp_path: Path, passed: Passed) -> None:
+    dataset = tmp_path / "dataset"
+    options = {"reference": passed.reference, "eval_dir": passed.eval_dir, "output_dir": dataset, "kmer_sizes": (1,)}
+    build(**options, gene_ids=["TG01.1", "TG05.1"], batch_size=3)  # type: ignore[arg-type]
+    build(**options, gene_ids=["TG12.1", "TG03.1"], batch_size=3, extend=True)  # type: ignore[arg-type]
+    before = content(dataset)
+    report = validate_dataset(dataset, reference=passed.reference, quick=True)
+    assert report.found() == set(), report.summary()
+    (dataset / "batch_00002_trim.parquet").unlink()
+    (finding,) = validate_dataset(dataset, reference=passed.reference, only=["DS003"]).findings
+    run_printed(finding.remedy)
+    assert content(dataset) == before
+
+
+def test_datasets_that_were_converted_can_be_validated(tmp_path: Path, passed: Passed) -> None:
+    migrate(EARLIER, dst=tmp_path / "dataset", reference=passed.reference)
+    report = validate_dataset(tmp_path / "dataset", reference=passed.reference, verify=True)
+    assert report.found() == {"DS012"}, report.summary()  # the earlier dataset has one base of a transcript twice

@@ -87,6 +87,14 @@ def test_training_follows_a_saved_split(
     assert evaluated.description.gene_count == used.height - 1
 
 
+def test_training_chromosomes_that_are_no_contigs_are_refused(inputs: Inputs, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="one by one"):
+        split_plan(reference=inputs.reference, training_chromosomes=["chrT1,chrT2"], out=tmp_path / "s.tsv")
+    split_plan(reference=inputs.reference, training_chromosomes=["chrT1", "chrZ"], folds=2, out=tmp_path / "s.tsv")
+    seen = read_split(tmp_path / "s.tsv").table.filter("base_seen")["chrom"].unique().to_list()
+    assert seen == ["chrT1"]
+
+
 def test_training_divides_chromosomes_whole(inputs: Inputs, tmp_path: Path) -> None:
     options = inputs.options(
         out_dir=tmp_path / "run", split="chromosome", arms=(), feature_profile="base_only", folds=2

@@ -57,11 +57,14 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("dataset diff", "dataset_diff"),
     ("dataset migrate", "dataset_migrate"),
     ("split plan", "split_plan"),
+    ("tune", "tune"),
     ("train", "train"),
     ("cv", "cv"),
     ("evaluate", "evaluate"),
     ("predict", "predict"),
     ("report", "report"),
+    ("explain", "explain"),
+    ("ablation", "ablation"),
 )
 """Command words and the name of the function in `meta_spliceai.commands`."""
 

@@ -20,7 +20,7 @@ from meta_spliceai.features.sequence import sequence_features
 from meta_spliceai.genome.sequences import reverse_complement
 from meta_spliceai.maintain.examined import ExaminedDataset
 from meta_spliceai.maintain.findings import Check, NotApplicableError
-from meta_spliceai.maintain.rewrite import read_ledger
+from meta_spliceai.maintain.rewrite import MAINTENANCE, read_ledger
 from meta_spliceai.maintain.row_checks import FURTHER_KEYS, MOST_SITES, TOLERANCE, UNIT, place
 from meta_spliceai.reference.motifs import site_motifs
 from meta_spliceai.schema.features import SEQUENCE_FEATURES, SEQUENCE_REACH, kmer_names
@@ -50,6 +50,9 @@ def _manifest(seen: ExaminedDataset) -> Iterator[str]:
 
 def _complete(seen: ExaminedDataset) -> Iterator[str]:
     if not seen.manifest.complete:
+        if MAINTENANCE in seen.manifest.parameters:
+            yield f"{len(seen.manifest.parts):,} parts are finished of a dataset that is written anew from another one"
+            return
         planned = [batch.name for batch in batches_of(seen.manifest.parameters)]
         finished = sum(name in seen.manifest.parts for name in planned)
         yield f"{finished:,} of {len(planned):,} batches are finished; the build runs still, or was interrupted"

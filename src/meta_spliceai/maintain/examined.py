@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_spliceai.build.documents import GENE_MANIFEST
+from meta_spliceai.build.master import MASTER
 from meta_spliceai.build.run import FORMAT_VERSION, KIND
 from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.maintain.feature_checks import FeatureTally
@@ -87,8 +88,11 @@ class ExaminedDataset:
     @cached_property
     def rows(self) -> RowTally:
         """The pass over the columns that the chosen checks need."""
+        dataset = self.dataset
+        if not any(file.rows for file in dataset.manifest.files() if file.name.startswith(f"{MASTER}/")):
+            raise NotApplicableError("the dataset has no rows")
         try:
-            return RowTally(self.dataset, self._codes)
+            return RowTally(dataset, self._codes)
         except (MetaSpliceAIError, pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
             raise NotApplicableError("the rows cannot be read, see DS003 and DS006") from error
 

@@ -13,6 +13,7 @@ from meta_spliceai.build.documents import GENE_MANIFEST
 from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD
 from meta_spliceai.build.select import DEFAULT_GENES, DEFAULT_POLICY
 from meta_spliceai.errors import MetaSpliceAIError
+from meta_spliceai.maintain.rewrite import MAINTENANCE
 from meta_spliceai.schema.enrichers import BUILT_IN
 from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS
 from meta_spliceai.store.folder import MANIFEST, Manifest
@@ -38,6 +39,10 @@ def commands_for(folder: Path, manifest: Manifest | None, reference: Path | None
     build = f"meta-spliceai build --output-dir {quoted}{given}"
     if manifest is None:
         resume, rebuild = f"{build} {UNKNOWN_OPTIONS} --verify", f"{build} {UNKNOWN_OPTIONS} --overwrite"
+    elif MAINTENANCE in manifest.parameters:  # `build` does not undo what was done to it afterwards
+        again = shlex.quote(f"{folder}_again")
+        options = _options(folder, manifest, reference, extends=False)
+        resume = rebuild = f"meta-spliceai build --output-dir {again}{given}{options}"
     else:
         resume = f"{build}{_options(folder, manifest, reference, extends=True)} --verify"
         rebuild = f"{build}{_options(folder, manifest, reference, extends=False)} --overwrite"

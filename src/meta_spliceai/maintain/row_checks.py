@@ -102,7 +102,8 @@ class RowTally:
     counts
         Rows by part (the file's name), gene_id, splice_type and sampling_tier.
     values
-        By gene and row group: what should be constant in the gene, the first and last position, and `varying`: names, separated by commas.
+        By gene and row group: the first values of what should be constant in the gene, the lowest and highest position,
+        and `varying`, the names of what is not constant, separated by commas.
     sites
         Place and flags of the rows labelled as sites, the first `MOST_SITES` of them.
     """
@@ -112,6 +113,9 @@ class RowTally:
         self.mode = str(dataset.manifest.parameters.get("position_id_mode", "genomic"))
         held = set(dataset.table.names)
         needed = needed_columns(dataset.table, codes, self.mode)
+        if "DS012" in needed and "position_id_mode" not in dataset.manifest.parameters:
+            # earlier datasets have a row for each transcript and type of a site, and do not say so
+            needed["DS012"] = tuple(name for name in (*PLACE, *FURTHER_KEYS["splice_aware"]) if name in held)
         self.lacking = {
             code: [n for n in names if n not in held] for code, names in needed.items() if not held.issuperset(names)
         }
@@ -204,11 +208,9 @@ def _values_by_gene(frame: pl.DataFrame, constant: list[str]) -> pl.DataFrame:
     Rows of a gene lie together, so only where a value or the gene changes from one row to the next is looked at.
     """
     names = ["chrom", "strand", *constant]
-    own = pl.col("gene_id")
     changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in ("gene_id", *names))
-    marks = frame.select(changes.alias("change"), own.ne_missing(own.shift(1)).rle_id().alias("run"))
-    several = frame.filter(marks["change"] | (pl.int_range(pl.len()) == 0)).group_by("gene_id", maintain_order=True)
-    first = several.agg(
+    first_rows = frame.filter(changes | (pl.int_range(pl.len()) == 0))
+    first = first_rows.group_by("gene_id", maintain_order=True).agg(
         pl.col(names).first(),
         varying=pl.concat_str(
             [pl.when(pl.col(name).n_unique() > 1).then(pl.lit(name)) for name in names],

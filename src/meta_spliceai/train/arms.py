@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from meta_spliceai.errors import InputError
+from meta_spliceai.errors import InputError, first_few
 from meta_spliceai.features.profile import PROFILES, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Ablation:
+    """Features that an arm goes without, or those that it has only.
+
+    Parameters
+    ----------
+    change
+        `without` them, or `only` them.
+    of
+        `family`, or `origin`, of the features.
+    name
+        Of the family or origin.
+    features
+        Their names.
+    """
+
+    change: Literal["without", "only"]
+    of: Literal["family", "origin"]
+    name: str
+    features: frozenset[str]
+
+    def keeps(self, feature: str) -> bool:
+        """Whether the arm may read a feature."""
+        return (feature in self.features) == (self.change == "only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +48,15 @@ class Arm:
         For people.
     profile
         The features it may use; empty for arms that are not trained.
+    ablation
+        What an arm of an ablation leaves out of these features, or leaves alone; None for other arms.
     """
 
     name: str
     title: str
     profile: Profile | None
     note: str
+    ablation: Ablation | None = None
 
 
 BASE = Arm("base", "base model, raw", None, "the base model's scores as they are")
@@ -76,3 +106,54 @@ def choose_arms(names: Sequence[str], feature_profile: Profile) -> list[Arm]:
         raise InputError(f"a feature profile: {', '.join(PROFILES)}", f"{feature_profile}", "choose one of them")
     wanted = {*names, ARM_OF_PROFILE[feature_profile].name}
     return [arm for name, arm in TRAINED_ARMS.items() if name in wanted]
+
+
+def ablation_arms(profile: Profile, origins: Mapping[str, str], families: Mapping[str, str]) -> list[Arm]:
+    """Arms without each family of features and with it alone, and likewise with the origins that have several families.
+
+    Parameters
+    ----------
+    profile
+        Of the saved model.
+    origins, families
+        Of each feature that the saved model reads, by its name.
+
+    Raises
+    ------
+    InputError
+        All features are of one family.
+    """
+    members: dict[tuple[Literal["family", "origin"], str], set[str]] = {}
+    for feature, family in families.items():
+        members.setdefault(("family", family), set()).add(feature)
+    if len(members) < 2:
+        raise InputError(
+            expected="features of at least two families for --ablation",
+            found=f"{first_few([name for _, name in members]) or 'none'}",
+            action="leave --ablation out, or give a profile that admits more features",
+        )
+    if len(set(origins.values())) > 1:
+        for origin in dict.fromkeys(origins.values()):
+            own = {feature for feature, held in origins.items() if held == origin}
+            if len({families[feature] for feature in own}) > 1:
+                members[("origin", origin)] = own
+    return [
+        _ablated(profile, Ablation(change, of, name, frozenset(own)), len(families))
+        for change in ("without", "only")
+        for (of, name), own in members.items()
+    ]
+
+
+def _ablated(profile: Profile, ablation: Ablation, features: int) -> Arm:
+    own = len(ablation.features)
+    read = own if ablation.change == "only" else features - own
+    # a family may be called what an origin is called
+    name = ablation.name if ablation.of == "family" else f"all_{ablation.name}"
+    what = f"{ablation.name} features" if ablation.of == "family" else f"all features of origin {ablation.name}"
+    return Arm(
+        f"{ablation.change}_{name}",
+        f"{ARM_OF_PROFILE[profile].title} {ablation.change} {what}".replace(" only ", ", only "),
+        profile,
+        f"reads {read} of {features} features; how much they add",
+        ablation,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,8 +20,8 @@ from meta_spliceai.train.classes import CLASSES, SOFTMAX, ClassLearner
 from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
 from meta_spliceai.train.plan import TrainPlan
-from meta_spliceai.train.residual import Correction, Examples, Scorer, base_margin, fit_correction
-from meta_spliceai.train.sampled import estimated_average_precision, estimated_count
+from meta_spliceai.train.residual import Correction, Examples, Method, Scorer, base_margin, fit_correction
+from meta_spliceai.train.sampled import estimated_average_precision, estimated_count, weighted_average_precision
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -67,6 +67,12 @@ class FoldFitter:
         rows = load_rows(plan.dataset, plan.columns, plan.genes, plan.method.recipe.gate)
         check_rows(rows, plan.columns, plan.dataset.table)
         return rows
+
+    def with_method(self, method: Method) -> FoldFitter:
+        """One that learns in another way, with the same gate, from the same rows in memory."""
+        other = FoldFitter(replace(self._plan, method=method))
+        other.rows = self.rows
+        return other
 
     @cached_property
     def fold(self) -> Indices:
@@ -193,6 +199,12 @@ class FoldFitter:
     def _calibration(self, channel: str, logs: Logs, rows: BoolArray) -> Calibration:
         label, weight = self.rows.truth(channel)[rows], self.rows.weight[rows]
         return fit_calibration(logs.log_p[rows], logs.log_not_p[rows], label, weight)
+
+    def average_precision(self, channel: str, logs: Logs) -> float | None:
+        """What a channel's scores of the sampled rows estimate for whole genes; None where no row is a site."""
+        used = self.fold >= 0
+        margin = logs.log_p[used] - logs.log_not_p[used]
+        return weighted_average_precision(margin, self.rows.truth(channel)[used], self.rows.weight[used])
 
     def sampled_metrics(
         self, scores: Mapping[str, Mapping[str, Logs]]

@@ -19,9 +19,10 @@ from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.tables import dataset_table_of
 from meta_spliceai.store.fingerprint import file_sha256, plain
-from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, choose_arms
+from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, ablation_arms, choose_arms
 from meta_spliceai.train.baseline import find_baseline, read_baseline
 from meta_spliceai.train.evidence import load_needed, needed_by_dataset
+from meta_spliceai.train.families import families_of
 from meta_spliceai.train.groups import gene_groups
 from meta_spliceai.train.leakage import check_admitted, check_probe
 from meta_spliceai.train.likeness import Similarity
@@ -105,7 +106,8 @@ class TrainPlan:
         names = admitted_features(self.dataset.table, arm.profile)
         if self.named_features is not None and arm.profile == self.feature_profile:
             names = [name for name in names if name in self.named_features]
-        return tuple(name for name in names if self.pruned is None or name not in self.pruned.names)
+        kept = tuple(name for name in names if self.pruned is None or name not in self.pruned.names)
+        return kept if arm.ablation is None else tuple(filter(arm.ablation.keeps, kept))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -136,6 +138,7 @@ def plan_training(
     baseline_tsv: Path | None = None,
     corr_thr: float | None = None,
     evidence: Sequence[str] = (),
+    ablation: bool = False,
 ) -> TrainPlan:
     """Check the options and what they name, group the genes and divide them into folds.
 
@@ -180,6 +183,15 @@ def plan_training(
         folds = read_back.folds
     in_order = [name for name in opened.table.names if name in read]
     pruned = None if corr_thr is None else find_prunable(opened, in_order, corr_thr=corr_thr, seed=seed)
+    if ablation:
+        gone = frozenset() if pruned is None else pruned.names
+        origins = {
+            column.name: column.origin
+            for column in opened.table.part(admitted_features(opened.table, profile))
+            if column.name not in gone and (named_features is None or column.name in named_features)
+        }
+        families = families_of(opened)
+        chosen += ablation_arms(profile, origins, {name: families[name] for name in origins})
     parameters = {
         "feature_profile": profile,
         "named_features": sorted(named_features) if named_features is not None else None,

@@ -106,6 +106,7 @@ def train(
     prune_features: bool = False,
     corr_thr: float = 0.99,
     baseline_tsv: Path | None = None,
+    ablation: bool = False,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
@@ -176,6 +177,9 @@ def train(
         Absolute correlation, in a sample of rows, from which the later of two features is dropped.
     baseline_tsv
         The base model's performance gene by gene; default: the full_splice_performance.tsv of the base pass.
+    ablation
+        Also train arms without each family of features, and arms with one family only: what each adds. The command
+        `ablation` then makes a table of it.
     recipe
         What surrounds the learner.
     similarity
@@ -196,6 +200,12 @@ def train(
                 expected="--split in cross-validation only",
                 found=f"--split {split} with one split",
                 action="leave it out and name what stays together with --group-col, or leave out --single-split",
+            )
+        if ablation:
+            raise InputError(
+                expected="--ablation with cross-validation, which measures whole genes",
+                found="--incremental" if incremental else "--single-split",
+                action="leave one of them out",
             )
         return train_single_split(
             dataset=dataset,
@@ -245,6 +255,7 @@ def train(
         baseline_tsv=baseline_tsv,
         corr_thr=corr_thr if prune_features else None,
         evidence=evidence,
+        ablation=ablation,
     )
     say_what_is_divided(plan)
     with Folder.opened(

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from meta_spliceai.build.plan import artifacts_of
-from meta_spliceai.errors import InputError
+from meta_spliceai.errors import InputError, first_few
+from meta_spliceai.formats.contigs import common_name, common_names
 from meta_spliceai.reference.genes import choose_genes
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.store.fingerprint import plain
@@ -139,6 +140,7 @@ def split_plan(
     loaded = load_reference(reference)
     chosen = choose_genes(loaded, chromosomes=chromosomes, gene_types=gene_types)
     seen = tuple(training_chromosomes or ())
+    _refuse_unknown_contigs(seen, loaded.genes["chrom"])
     if eval_dir is not None:
         artifacts = artifacts_of(loaded, eval_dir)
         chosen = chosen.filter(pl.col("gene_id").is_in(list(artifacts.genes)))
@@ -163,6 +165,17 @@ def split_plan(
     }  # fmt: skip
     write_split(out, table, made)
     return _described(out, scheme, table, chosen)
+
+
+def _refuse_unknown_contigs(names: Sequence[str], contigs: pl.Series) -> None:
+    """A base model may know more contigs than the reference, but if none is among them the names are wrong."""
+    held = set(common_names(contigs.unique()))
+    if names and not any(common_name(name) in held for name in names):
+        raise InputError(
+            expected=f"--training-chromosomes among the contigs {first_few(sorted(held), 30)}",
+            found=first_few(list(names)),
+            action="name them one by one, with a space between",
+        )
 
 
 def _described(out: Path, scheme: Scheme, table: pl.DataFrame, genes: pl.DataFrame) -> SplitResult:

@@ -154,6 +154,51 @@ def score_tiles(
         yield Tile(interval, rows, base, further, mean, corrected)
 
 
+@dataclass(frozen=True, slots=True)
+class SeenBase:
+    """One base as models see it: its features, float32 of shape (1, width), and scores of shape (1,) by site type.
+
+    `base` holds the base model's, `start` where corrections start.
+    """
+
+    features: Floats
+    base: Mapping[str, Floats]
+    start: Mapping[str, Floats]
+
+
+def see_base(
+    gene: Mapping[str, Any],
+    position: int,
+    artifacts: Artifacts,
+    genome: Genome,
+    names: Sequence[str],
+    enrichers: Sequence[Enricher] = (),
+) -> SeenBase:
+    """The named features of one base, as seen from a gene.
+
+    Parameters
+    ----------
+    gene
+        The row of `GENE_TABLE` of a gene whose body holds the base.
+    position
+        1-based.
+    artifacts, genome, enrichers
+        As for `score_tiles`.
+
+    Raises
+    ------
+    StoreError
+        The base was not scored by the base pass.
+    """
+    where = Interval(str(gene["chrom"]), position - 1, position, gene["strand"])
+    stretch = artifacts.stretch(genome, where, REACH)
+    view = _Ranks(artifacts).view(gene, np.array([position])) if needs_gene(names, enrichers) else None
+    inner = stretch.part(REACH, REACH + 1)
+    base = {channel: getattr(inner, channel) for channel in SITE_TYPES}
+    features = compute_features(names, stretch, [REACH], view, enrichers)
+    return SeenBase(features, base, _mean_probabilities(inner) or base)
+
+
 def _mean_probabilities(stretch: Stretch) -> dict[str, Floats]:
     """Of every base by site type, from the mean logit of all base models; nothing where there is one."""
     if not stretch.further:

@@ -41,6 +41,10 @@ class LightGBMModel:
         total[:] = self.booster.feature_importance(importance_type="gain")
         return total
 
+    def contributions(self, features: Floats) -> Doubles:
+        """SHAP values of the trees, exact for what they were grown on; see `Contributing`."""
+        return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1), dtype=np.float64)
+
     def to_bytes(self) -> bytes:
         """The booster as text."""
         return str(self.booster.model_to_string()).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,18 @@ class Fitted(Protocol):
 
     def to_bytes(self) -> bytes:
         """The content of the learner's own file, which is never a pickle."""
+
+
+@runtime_checkable
+class Contributing(Protocol):
+    """What a learner has learnt, where it can say how much each feature moves the logit of each row."""
+
+    def contributions(self, features: Floats) -> Doubles:
+        """SHAP values (Lundberg and Lee 2017) in logits, shape (n, number of features + 1).
+
+        The last column is the same for all rows: the mean that the features move the logit away from. Each row sums to
+        what the model adds to the logit it started from, or to its own logit where it started from nothing.
+        """
 
 
 class Learner(Protocol):
@@ -139,8 +151,8 @@ def check_ranges(learner: Any, allowed: Mapping[str, Range]) -> None:
                 )
 
 
-def imported(module: str, extra: str) -> Any:
-    """A library that only this learner needs.
+def imported(module: str, extra: str, instead: str = "choose --model xgboost") -> Any:
+    """A library that only some work needs, such as one learner; `instead` says what does without it.
 
     Raises
     ------
@@ -152,9 +164,9 @@ def imported(module: str, extra: str) -> Any:
     except ImportError as error:
         library = module.partition(".")[0]
         raise InputError(
-            expected=f"the library {library} for this learner",
+            expected=f"the library {library}, which this needs",
             found=str(error),
-            action=f"install it with `pip install 'meta-spliceai[{extra}]'`, or choose --model xgboost",
+            action=f"install it with `pip install 'meta-spliceai[{extra}]'`, or {instead}",
         ) from error
 
 

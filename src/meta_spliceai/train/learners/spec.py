@@ -87,6 +87,14 @@ def learner_of(model: str | Mapping[str, Any] | Path) -> Learner:
     return learner
 
 
+def given_settings(model: str | Mapping[str, Any] | Path) -> frozenset[str]:
+    """The learner's own names of the hyper-parameters that `learner_of` was told, whatever their values."""
+    settings = dict(_settings(model))
+    declared = [field.name for field in fields(LEARNERS[settings.pop("name", XGBoost.name)])]
+    own = {known: own for own in declared for known in _OTHER_NAMES.get(own, ()) if known not in declared}
+    return frozenset(own.get(key, key) for key in settings)
+
+
 def settings_of(learner: Learner) -> dict[str, Any]:
     """What `learner_of` makes the same learner of."""
     return {"name": learner.name, **{field.name: getattr(learner, field.name) for field in fields(learner)}}  # type: ignore[arg-type]
