@@ -78,7 +78,20 @@ def test_the_table_repeats_the_paired_differences_of_the_evaluation(ablated: Pat
     assert written["arms"] == result.table.to_dicts()
     assert "without_performance" in result.summary()
     assert ablation(run_dir=ablated).table.equals(result.table)
-    assert "without performance features" in report(run_dir=ablated).read_text()
+    page = report(run_dir=ablated).read_text()
+    assert "What each family of features adds" in page
+    assert "of another evaluation" not in page
+    assert "without performance features" in page
+
+
+def test_a_table_of_another_evaluation_is_not_shown(ablated: Path) -> None:
+    path = ablated / "ablation.tsv"
+    whole = path.read_text()
+    try:
+        path.write_text(whole.replace("0.", "0.1", 1))
+        assert "of another evaluation" in report(run_dir=ablated).read_text()
+    finally:
+        path.write_text(whole)
 
 
 def test_the_saved_model_reads_everything(ablated: Path) -> None:

@@ -199,5 +199,5 @@ def test_known_families_stay_together_and_unrelated_genes_apart(
     assert sizes[:3] == [29, 13, 9]
     assert named["family"].n_unique() == 580
     groups = named["group"].value_counts()["count"].sort(descending=True).to_list()
-    assert groups[0] < 0.13 * named.height  # the MHC, which overlap alone makes a chain
+    assert groups[0] < 0.13 * named.height  # overlap and likeness make a chain of genes on chromosome 1
     assert groups[1] <= 16

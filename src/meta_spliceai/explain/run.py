@@ -107,7 +107,7 @@ def explain(
     position: Sequence[str] = (),
     out_dir: Path | None = None,
     repeats: int = 5,
-    rows: int = 50_000,
+    rows: int = 20_000,
     shap_rows: int = 2_000,
     seed: int = 42,
     threads: int | None = None,

@@ -12,7 +12,9 @@ from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.report import detail_figures, page
 from meta_spliceai.report.drawing import as_svg
 
-FEATURES = "feature_manifest.csv"
+FEATURES, ABLATION = "feature_manifest.csv", "ablation.tsv"
+
+_ENDS = ("", "_low", "_high")
 
 
 def importance(features: pl.DataFrame | None) -> str:
@@ -42,6 +44,30 @@ def importance(features: pl.DataFrame | None) -> str:
         page.figure(svg, "Bar chart of feature gains", caption, numbers),
         page.table(by_origin.sort("donor_share", descending=True), titles),
     )
+
+
+def ablation(result: EvaluationResult, table: pl.DataFrame | None) -> str:
+    """What each family of features adds, where `meta-spliceai ablation` made a table of it; nothing elsewhere."""
+    title = "What each family of features adds"
+    if table is None:
+        return ""
+    keys = ["splice_type", "arm"]
+    own = result.arms.select(*keys, "average_precision")
+    if table.join(own, on=[*keys, "average_precision"], how="anti", nulls_equal=True).height:
+        words = f"{ABLATION} is of another evaluation, so it is not shown; `meta-spliceai ablation` makes it again."
+        return page.section(title, page.paragraph(words))
+    words = (
+        "Models trained without each family of features, and with one family only, on the same bases: average precision, and "
+        "its difference to the whole model and to the base model with 95 % intervals, paired. A family without which nothing "
+        "is lost may still help alone, because families share information."
+    )
+    shown = table.select(
+        "splice_type", "arm", "average_precision", *(f"to_{other}{end}" for other in ("full", "base") for end in _ENDS)
+    )
+    titles = {"splice_type": "sites", "average_precision": "average precision"}
+    for other, against in (("full", "to the whole model"), ("base", "to the base model")):
+        titles |= dict(zip((f"to_{other}{end}" for end in _ENDS), (against, "from", "to"), strict=True))
+    return page.section(title, page.paragraph(words), page.table(shown, titles, parted_by="splice_type"))
 
 
 def sampling(result: EvaluationResult) -> str:

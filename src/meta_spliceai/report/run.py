@@ -22,7 +22,7 @@ def report(*, run_dir: Path, out: Path | None = None) -> Path:
     Parameters
     ----------
     run_dir
-        Folder of the training run, with `evaluation/` in it and, where there is one, `feature_manifest.csv`.
+        Folder of the training run, with `evaluation/` in it and, where there are such, `feature_manifest.csv` and `ablation.tsv`.
     out
         The page; default `report.html` in `run_dir`.
 
@@ -38,8 +38,22 @@ def report(*, run_dir: Path, out: Path | None = None) -> Path:
     """
     result = load_evaluation(run_dir / EVALUATION)
     target = out or run_dir / "report.html"
-    write_text(target, render(result, _features(run_dir / background.FEATURES)))
+    write_text(
+        target, render(result, _features(run_dir / background.FEATURES), _ablation(run_dir / background.ABLATION))
+    )
     return target
+
+
+def _ablation(path: Path) -> pl.DataFrame | None:
+    """The table of an ablation, or None where the run has none."""
+    if not path.is_file():
+        return None
+    try:
+        return pl.read_csv(path, separator="\t", schema_overrides={"average_precision": pl.Float64})
+    except pl.exceptions.PolarsError as error:
+        raise StoreError(
+            f"a table of an ablation in {path}", str(error).splitlines()[0], "run `meta-spliceai ablation` again"
+        ) from error
 
 
 def _features(path: Path) -> pl.DataFrame | None:
@@ -54,7 +68,7 @@ def _features(path: Path) -> pl.DataFrame | None:
         ) from error
 
 
-def render(result: EvaluationResult, features: pl.DataFrame | None = None) -> str:
+def render(result: EvaluationResult, features: pl.DataFrame | None = None, ablation: pl.DataFrame | None = None) -> str:
     """The page as HTML.
 
     Parameters
@@ -63,6 +77,8 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None) -> st
         What was measured.
     features
         feature, origin, donor_gain, acceptor_gain of the saved model; the page says so where it is missing.
+    ablation
+        What each family of features adds, where that was measured.
     """
     measured, model = result.about["measured"], result.about.get("base_model", {})
     subtitle = (
@@ -80,6 +96,7 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None) -> st
             sections.groups(result),
             sections.strata(result),
             background.importance(features),
+            background.ablation(result, ablation),
             background.sampling(result),
             background.made_from(result),
         ]
