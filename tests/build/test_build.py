@@ -107,12 +107,14 @@ def test_gene_features_follow_the_direction_of_transcription(dataset: Path) -> N
         assert set(own["gene_type"]) <= {gene.gene_type}
 
 
+@pytest.mark.rows("B1")
 def test_rows_and_values_do_not_depend_on_the_batch_size(dataset: Path, passed: Passed, tmp_path: Path) -> None:
     other = built(passed, tmp_path / "d", batch_size=50)
     assert len(list((other / "master").iterdir())) == 1
     assert rows_of(other).equals(rows_of(dataset))
 
 
+@pytest.mark.rows("D5", "B2")
 def test_bytes_do_not_depend_on_workers_or_rows_held(dataset: Path, passed: Passed, tmp_path: Path) -> None:
     two = built(passed, tmp_path / "two", workers=2)
     few = built(passed, tmp_path / "few", batch_rows=700)
@@ -133,7 +135,7 @@ def test_weighted_rows_estimate_the_bases_of_the_genes(dataset: Path) -> None:
     assert (1 / rows_of(dataset)["inclusion_probability"]).sum() == pytest.approx(bases, rel=0.03)
 
 
-@pytest.mark.rows("B25")
+@pytest.mark.rows("B25", "M1", "M2", "M5")
 def test_the_gene_manifest_has_the_promised_columns_and_says_where_each_gene_is(dataset: Path) -> None:
     manifest = pl.read_csv(dataset / "gene_manifest.csv", schema_overrides=GENE_MANIFEST_TABLE.polars_schema())
     promised = (
@@ -185,6 +187,7 @@ def test_master_files_are_links_to_finished_batches(dataset: Path) -> None:
         assert path.samefile(dataset / path.name.replace(".parquet", "_trim.parquet"))
 
 
+@pytest.mark.rows("B32")
 def test_the_documents_count_the_contents_and_name_no_path(dataset: Path, passed: Passed) -> None:
     rows = rows_of(dataset)
     card, info = (dataset / "README.md").read_text(), (dataset / "BUILD_INFO.md").read_text()
@@ -264,6 +267,7 @@ def test_groups_of_genes_hold_at_most_the_given_bases() -> None:
     assert [group.height for group in gene_groups(genes, 1)] == [1] * 5
 
 
+@pytest.mark.rows("B3")
 def test_lists_take_spaces_or_commas(passed: Passed, tmp_path: Path) -> None:
     listed = built(passed, tmp_path / "d", gene_ids=["TG02.3,TG05.1", "TG17.1"])
     assert set(rows_of(listed)["gene_id"]) == {"TG02.3", "TG05.1", "TG17.1"}

@@ -163,6 +163,7 @@ def test_the_script_says_what_it_needs_where_there_is_no_dataset(dataset: Path, 
     assert "what to do" in done.stderr
 
 
+@pytest.mark.rows("T14")
 def test_long_documents_are_written_on_request_and_kept_up_to_date(passed: Passed, tmp_path: Path) -> None:
     genes = pl.read_csv(passed.reference / "gene_features.tsv", separator="\t")["gene_id"].to_list()
     dataset = built(passed, tmp_path / "dataset", gene_ids=genes[:3])
@@ -226,6 +227,7 @@ def test_a_mode_that_the_artifacts_do_not_have_is_refused_with_the_command_that_
     built(passed, tmp_path / "dataset", position_id_mode="genomic")
 
 
+@pytest.mark.rows("B9")
 def test_patching_a_fresh_dataset_finds_nothing_to_do(passed: Passed, tmp_path: Path, dataset: Path) -> None:
     result = build_command(
         reference=passed.reference, output_dir=tmp_path / "dataset", kmer_sizes=(1, 2), batch_size=5, patch_dataset=True

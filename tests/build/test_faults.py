@@ -194,6 +194,7 @@ def test_without_hard_links_the_master_folder_holds_copies(
     assert (tmp_path / "d/master/batch_00001.parquet").stat().st_ino == before, "an equal copy is good enough"
 
 
+@pytest.mark.rows("B5")
 def test_overwriting_starts_anew_and_leaves_nothing_of_the_larger_build(
     passed: Passed, dataset: Path, tmp_path: Path
 ) -> None:
@@ -346,6 +347,7 @@ def test_two_builds_at_once_are_refused(passed: Passed, dataset: Path) -> None:
         make(passed, dataset)
 
 
+@pytest.mark.rows("B4")
 def test_a_folder_that_cannot_be_written_is_named(passed: Passed, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="permission and ability to write"):

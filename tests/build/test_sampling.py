@@ -60,6 +60,7 @@ def tiers(rows: pl.DataFrame, **rule: Any) -> dict[int, str]:
     return dict(zip(kept["position"], kept["sampling_tier"], strict=True))
 
 
+@pytest.mark.rows("D1")
 def test_sites_and_calls_are_kept_whatever_the_rule() -> None:
     rows = candidates(
         ("A", 10, "donor", "TP", 0.9),
@@ -71,11 +72,13 @@ def test_sites_and_calls_are_kept_whatever_the_rule() -> None:
     assert kept == {10: "site", 5000: "site", 9000: "called", 9500: "site"}
 
 
+@pytest.mark.rows("D2", "B8")
 def test_a_true_negative_is_hard_above_the_probability_and_not_at_it() -> None:
     rows = candidates(("A", 1, "neither", "TN", 0.15), ("A", 2, "neither", "TN", 0.1501))
     assert tiers(rows, easy_ratio=0.0) == {2: "hard"}
 
 
+@pytest.mark.rows("D3", "B8")
 def test_the_neighbourhood_reaches_exactly_the_window_on_both_sides_and_only_in_the_gene() -> None:
     rows = candidates(
         *((gene, position, "neither", "TN", 0.001) for gene in "AB" for position in (924, 925, 1075, 1076)),
@@ -109,6 +112,7 @@ def test_probabilities_are_the_product_of_both_stages() -> None:
     assert set(half["inclusion_probability"]) <= {1.0, 0.05, 0.5, 0.025}
 
 
+@pytest.mark.rows("D4", "B7")
 @pytest.mark.parametrize("ratio", [0.0, 0.2, 0.5, 1.0])
 def test_the_easy_ratio_is_the_share_of_the_remaining_negatives(ratio: float) -> None:
     rows = candidates(*(("A", position, "neither", "TN", 0.001) for position in range(1, 4001)))

@@ -34,6 +34,7 @@ def choose(reference: Reference, available: Sequence[str] = IDS, **request: Any)
     return select_genes(reference, GeneRequest(**request), set(available), count_errors)
 
 
+@pytest.mark.rows("G7")
 def test_all_takes_every_gene_with_artifacts_and_says_what_is_left_out(reference: Reference) -> None:
     assert choose(reference, policy="all", n_genes=1).gene_ids == tuple(IDS)
     some = choose(reference, IDS[3:6], policy="all")
@@ -47,6 +48,7 @@ def test_without_a_policy_those_with_most_errors_are_taken_among_the_genes_with_
     assert some.notes == ("14 genes of the reference have no artifacts and are left out",)
 
 
+@pytest.mark.rows("G5")
 def test_random_is_the_same_every_time_and_grows_by_adding(reference: Reference) -> None:
     few, more = (set(choose(reference, policy="random", n_genes=n).gene_ids) for n in (4, 9))
     assert (len(few), len(more)) == (4, 9)
@@ -60,6 +62,7 @@ def test_random_does_not_depend_on_how_far_the_base_pass_has_come(reference: Ref
     assert none.gene_ids == all_.gene_ids
 
 
+@pytest.mark.rows("G2", "G3", "G4")
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
@@ -72,11 +75,13 @@ def test_error_policies_take_the_worst_genes(reference: Reference, policy: Any, 
     assert list(choose(reference, policy=policy, n_genes=2).gene_ids) == expected
 
 
+@pytest.mark.rows("G2")
 def test_ties_of_errors_are_broken_by_gene_id(reference: Reference) -> None:
     assert choose(reference, policy="error_total", n_genes=1).gene_ids == ("TG02.3",), "6 errors like TG05.1"
     assert set(choose(reference, policy="error_fp", n_genes=5).gene_ids) == {*ERRORS, "TG01.1", "TG03.1"}
 
 
+@pytest.mark.rows("G8", "G9")
 def test_additional_genes_come_first_and_the_policy_fills_up(reference: Reference) -> None:
     four = set(choose(reference, policy="random", n_genes=4).gene_ids)
     absent = next(gene_id for gene_id in IDS if gene_id not in four)
@@ -86,17 +91,20 @@ def test_additional_genes_come_first_and_the_policy_fills_up(reference: Referenc
     assert len(filled & four) == 3
 
 
+@pytest.mark.rows("G8")
 def test_more_additional_genes_than_asked_for_are_all_taken(reference: Reference) -> None:
     choice = choose(reference, policy="random", n_genes=2, additional_gene_ids=IDS[:5])
     assert choice.gene_ids == tuple(IDS[:5])
 
 
+@pytest.mark.rows("G1", "B25")
 def test_fewer_genes_than_asked_for_are_said(reference: Reference) -> None:
     choice = choose(reference, policy="random", n_genes=100)
     assert choice.gene_ids == tuple(IDS)
     assert choice.notes == ("17 genes chosen, not 100: there are no more of them",)
 
 
+@pytest.mark.rows("G6", "G15")
 def test_a_list_means_exactly_these_unless_a_policy_is_named(reference: Reference, tmp_path: Path) -> None:
     (tmp_path / "genes.txt").write_text("PLUSALT\n")
     listed = choose(reference, gene_ids_file=tmp_path / "genes.txt")
@@ -111,6 +119,7 @@ def test_listed_genes_are_in_reference_order_each_once(reference: Reference) -> 
     assert choose(reference, gene_ids=["LAST", "TG17.1", "last", "START"]).gene_ids == ("TG01.1", "TG17.1")
 
 
+@pytest.mark.rows("G11")
 @pytest.mark.parametrize(
     "content",
     [
@@ -126,6 +135,7 @@ def test_gene_files_of_any_make_mean_the_same(reference: Reference, tmp_path: Pa
     assert choose(reference, gene_ids_file=tmp_path / "genes.txt").gene_ids == ("TG02.3", "TG17.1")
 
 
+@pytest.mark.rows("G12")
 def test_tables_of_genes_are_read_by_column(reference: Reference, tmp_path: Path) -> None:
     (tmp_path / "genes.tsv").write_text("symbol\tens\nx\tTG02.3\ny\tTG17.1\n")
     choice = choose(reference, gene_ids_file=tmp_path / "genes.tsv", gene_col="ens")
@@ -134,6 +144,7 @@ def test_tables_of_genes_are_read_by_column(reference: Reference, tmp_path: Path
         choose(reference, gene_ids_file=tmp_path / "genes.tsv")
 
 
+@pytest.mark.rows("G10", "G21")
 def test_gene_types_are_filtered_however_genes_were_chosen(reference: Reference) -> None:
     assert choose(reference, gene_types=["lncRNA", "antisense"]).gene_ids == ("TG08.1", "TG14.2")
     assert choose(reference, policy="random", n_genes=9, gene_types=["lncRNA"]).gene_ids == ("TG14.2",)
@@ -142,6 +153,7 @@ def test_gene_types_are_filtered_however_genes_were_chosen(reference: Reference)
     assert choice.notes == ("1 listed genes are of other types and left out: TG01.1",)
 
 
+@pytest.mark.rows("G14")
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
@@ -184,6 +196,7 @@ def test_requests_that_contradict_themselves_are_refused(options: dict[str, Any]
         GeneRequest(**options)
 
 
+@pytest.mark.rows("G21")
 def test_an_unknown_gene_type_is_refused(reference: Reference) -> None:
     with pytest.raises(InputError, match="found: lincRNA"):
         choose(reference, gene_types=["lincRNA"])

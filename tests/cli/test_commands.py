@@ -12,6 +12,7 @@ from meta_spliceai import commands
 from meta_spliceai.cli.app import _COMMANDS, make_app
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "chr3_42M"
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +74,18 @@ def test_neither_tensorflow_nor_torch_nor_the_spliceai_code_is_ever_imported_nor
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.replace("'", '"')) == []
+
+
+def test_B6_progress_and_messages_are_said_or_not_as_asked(tmp_path: Path):
+    def said(*flags: str) -> str:
+        done = _run(*flags, "reference", "prepare", "--fasta", str(EXAMPLE / "genome.fa.gz"), "--gtf",
+                    str(EXAMPLE / "annotation.gtf.gz"), "--build", "GRCh37", "--out", str(tmp_path / "".join(["r", *flags])))  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert said("--quiet") == ""
+    assert len(said()) <= len(said("-v")) <= len(said("-v", "-v"))
+    assert "introns" in said("--verbose")
 
 
 def test_generated_pages_are_current():

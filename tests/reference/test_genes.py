@@ -6,6 +6,7 @@ from meta_spliceai.errors import GeneError, InputError
 from meta_spliceai.reference.genes import choose_genes, read_gene_list, resolve_genes, without_version
 
 
+@pytest.mark.rows("G13")
 @pytest.mark.parametrize(
     ("gene_id", "bare"),
     [
@@ -20,21 +21,25 @@ def test_only_ensembl_ids_have_versions(gene_id, bare):
     assert without_version(gene_id) == bare
 
 
+@pytest.mark.rows("G13")
 def test_names_and_ids_are_found_in_reference_order(reference):
     resolved = resolve_genes(reference, ["LAST", "TG02.3", " START "])
     assert resolved.gene_ids == ["TG01.1", "TG02.3", "TG17.1"]
     assert (resolved.unknown, resolved.doubled, resolved.near) == ([], [], {})
 
 
+@pytest.mark.rows("G13")
 def test_case_is_a_fallback(reference):
     assert resolve_genes(reference, ["plusalt", "tg03.1"]).gene_ids == ["TG02.3", "TG03.1"]
 
 
+@pytest.mark.rows("G13")
 def test_a_gene_named_twice_is_told_and_counted_once(reference):
     resolved = resolve_genes(reference, ["LAST", "TG17.1", "LAST"])
     assert (resolved.gene_ids, resolved.doubled) == (["TG17.1"], ["TG17.1", "LAST"])
 
 
+@pytest.mark.rows("G14")
 def test_unknown_names_come_with_near_ones(reference):
     resolved = resolve_genes(reference, ["MINUSALTS", "QQQQ"])
     assert resolved.unknown == ["MINUSALTS", "QQQQ"]

@@ -56,6 +56,7 @@ def data(reference: Reference, tmp_path: Path) -> Path:
     return data
 
 
+@pytest.mark.rows("M8")
 def test_references_of_several_builds_are_listed_side_by_side(data: Path, reference: Reference) -> None:
     listed = references_in(data)
     assert [(each.name, each.build, each.complete, each.in_use) for each in listed] == [
@@ -118,6 +119,7 @@ def test_without_a_choice_the_only_one_is_used(data: Path) -> None:
         resolve_reference(data_root=data, build="GRCh38")
 
 
+@pytest.mark.rows("M9")
 def test_the_data_root_is_the_first_that_is_said(
     tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +139,7 @@ def test_the_data_root_is_the_first_that_is_said(
     assert root(given=tmp_path / "given") == tmp_path / "given"
 
 
+@pytest.mark.rows("M8")
 def test_the_audit_shows_every_place_and_the_outcome(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("META_SPLICEAI_DATA", str(data))
     audit = audit_references()
@@ -149,6 +152,7 @@ def test_the_audit_shows_every_place_and_the_outcome(data: Path, monkeypatch: py
     assert f"reference: {data / 'ensembl'} (chosen with `reference use`)" in audit_references().summary()
 
 
+@pytest.mark.rows("M6", "M7")
 def test_the_data_manager_gives_the_files_of_the_reference_in_use(data: Path, elsewhere: Path) -> None:
     manager = create_inference_data_manager(project_root=data.parent, build="tiny2", auto_detect=True)
     folder = data / "gencode" / "v46"
@@ -166,6 +170,7 @@ def test_the_data_manager_gives_the_files_of_the_reference_in_use(data: Path, el
         manager.get_splice_sites_path()
 
 
+@pytest.mark.rows("M6")
 def test_the_data_manager_detects_or_does_not(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_reference("ensembl", data_root=data)
     monkeypatch.setenv("META_SPLICEAI_DATA", str(data))
