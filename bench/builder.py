@@ -27,8 +27,8 @@ from meta_spliceai.reference.prepare import prepare
 EXAMPLE = Path(__file__).parents[1] / "examples" / "chr3_42M"
 REPEATS = 2
 CONTEXT = 16
-ALL, FEW = 52, 10
-CASES = ((3, ALL, 1), (3, ALL, 2), (6, FEW, 1))
+ALL, HALF, FEW = 52, 26, 10
+CASES = ((3, ALL, 1), (3, ALL, 2), (6, FEW, 1), (6, HALF, 2))
 """Size of the k-mers, genes, and workers."""
 
 

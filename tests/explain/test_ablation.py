@@ -85,6 +85,7 @@ def test_the_table_repeats_the_paired_differences_of_the_evaluation(ablated: Pat
 
 
 def test_a_table_of_another_evaluation_is_not_shown(ablated: Path) -> None:
+    ablation(run_dir=ablated, draws=50, seed=3)
     path = ablated / "ablation.tsv"
     whole = path.read_text()
     try:

@@ -72,7 +72,7 @@ def test_the_first_trial_is_the_learner_as_given_and_is_worth_what_train_makes_o
     assert (out / "split.tsv").read_bytes() == (tuned.out_dir / "split.tsv").read_bytes()
     plan = tune_module.plan_training(
         **{name: value for name, value in inputs.options().items() if name not in ("model", "recipe")},
-        feature_profile="base_only", arms=(), test_size=0.0, seed=42, similarity=tune_module.Similarity(),
+        feature_profile="base_only", arms=(), split="family", test_size=0.0, seed=42, similarity=tune_module.Similarity(),
         method=tune_module.Method(learner_of(MODEL), inputs.options()["recipe"]),
     )  # fmt: skip
     rows = FoldFitter(plan).rows
