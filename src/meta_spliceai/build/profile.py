@@ -116,9 +116,8 @@ def technical_spec(summary: Summary) -> str:
         f"# Technical specification: {len(summary.table.columns):,} columns, {summary.rows:,} rows",
         "## Files",
         _FILES,
-        f"Parquet with zstd; row groups of at most {row_group_rows(summary.table):,} rows, strings and counts with "
-        "dictionaries. Rows are in reference order and by position; the rows of a gene lie together in one file. The "
-        "schema is in each file's metadata under `meta_spliceai.schema`, and in `schema.json`.",
+        f"Parquet with zstd; row groups of at most {row_group_rows(summary.table):,} rows. Rows are in reference order and "
+        "by position; the rows of a gene lie together in one file. The schema is in each file's metadata under `meta_spliceai.schema`, and in `schema.json`.",
         "## Coordinates",
         "`position` is 1-based on the forward strand of the contig, with `chrom` and `strand`. A donor is the last base "
         "of an exon, an acceptor the first base of the next one, in the direction of transcription.",
