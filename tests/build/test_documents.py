@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from meta_spliceai import pipeline
 from meta_spliceai.build.estimate import BuildEstimate
 from meta_spliceai.build.plan import sizes_of
 from meta_spliceai.build.run import BuildResult, build
@@ -234,6 +235,24 @@ def test_patching_a_fresh_dataset_finds_nothing_to_do(passed: Passed, tmp_path: 
     )
     assert isinstance(result, BuildResult)
     assert rows_of(result.path).equals(rows_of(dataset))
+
+
+@pytest.mark.rows("B9")
+def test_patching_is_done_in_place_at_the_end_and_only_when_asked_for(
+    passed: Passed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        pipeline,
+        "patch",
+        lambda dataset, *, kind, reference, inplace: calls.append((dataset, kind, reference, inplace)),
+    )
+    options = {"reference": passed.reference, "output_dir": tmp_path / "dataset", "kmer_sizes": (1,)}
+    build_command(**options)
+    build_command(**options, patch_dataset=True, dry_run=True)
+    assert calls == []
+    build_command(**options, patch_dataset=True)
+    assert calls == [(tmp_path / "dataset", kind, passed.reference, True) for kind in ("structural", "gene_type")]
 
 
 @pytest.mark.rows("G2")

@@ -17,7 +17,7 @@ from meta_spliceai.build.markdown import data_table, document, share
 from meta_spliceai.build.summary import Summary, headline
 from meta_spliceai.schema.column import Column
 from meta_spliceai.schema.describe import dtype_name
-from meta_spliceai.schema.features import is_kmer
+from meta_spliceai.schema.features import kmer_size
 from meta_spliceai.store.atomic import write_bytes, write_text
 from meta_spliceai.store.tables import row_group_rows
 
@@ -110,7 +110,7 @@ _KEEP_IN_MIND = """\
 
 def technical_spec(summary: Summary) -> str:
     """How the dataset is laid out, for somebody who reads it with other software, or makes it again."""
-    named = [column for column in summary.table if not is_kmer(column.name)]
+    named = [column for column in summary.table if kmer_size(column.name) is None]
     kmers = len(summary.table.columns) - len(named)
     return document(
         f"# Technical specification: {len(summary.table.columns):,} columns, {summary.rows:,} rows",

@@ -191,14 +191,13 @@ def build(
     rule = TrimRule(hard_prob, window, easy_ratio, seed)
     if extend:
         held = read_manifest(output_dir, KIND, FORMAT_VERSION)
-        sizes = (
-            sorted(sizes_of(kmer_sizes)) if held.parameters["kmer_sizes"] else []
-        )  # without k-mers sizes say nothing
+        # of a dataset without k-mers, sizes say nothing
+        sizes = sorted(sizes_of(kmer_sizes)) if held.parameters["kmer_sizes"] else []
         options = {**plain(rule), "batch_size": batch_size, "kmer_sizes": sizes}
         check_extension(held, options, overwrite=overwrite, shard=shard)
     if workers < 1:
         raise InputError("--workers of at least 1", f"{workers}", "give a positive number or leave the option out")
-    if dry_run and run_workflow is not False:
+    if dry_run:
         run_workflow = False
     plan = plan_build(
         GeneRequest(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from meta_spliceai.build.summary import Summary
 from meta_spliceai.schema.column import Table
+from meta_spliceai.schema.tables import NOT_CANDIDATE
 
 _QUANTILES = {"min": 0.0, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "max": 1.0}
 _DISTRIBUTIONS = ("gene_length", "splice_density_per_kb", "total_splice_sites", "transcript_site_rows", "rows")
@@ -62,7 +63,7 @@ def statistics_of(summary: Summary, nulls: dict[str, int]) -> dict[str, Any]:
 
 def _kept_share(summary: Summary) -> float | None:
     """Rows kept, of those that the base pass had kept."""
-    seen = int(summary.ledger.filter(pl.col("sampling_tier") != "not_candidate")["rows_seen"].sum())
+    seen = int(summary.ledger.filter(pl.col("sampling_tier") != NOT_CANDIDATE)["rows_seen"].sum())
     return summary.rows / seen if seen else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,13 +26,12 @@ from meta_spliceai.schema.features import (
     SEQUENCE_FEATURES,
     FurtherBase,
     further_features,
+    kmer_size,
     mean_logit_features,
 )
 
 ROWS_AT_ONCE = 1 << 16
 """Rows whose columns are held beside the result, which bounds memory when a gene has millions of them."""
-
-_KMER = re.compile(r"([1-9]\d*)mer_([ACGT]+)")
 
 
 def _names(columns: Sequence[Column]) -> frozenset[str]:
@@ -102,9 +100,7 @@ def request_of(
     of_base = {base: _names(further_features(base)) for base in further}
     joint = _names(mean_logit_features(further))
     known = _FIXED.union(joint, *of_base.values(), *(_names(one.columns) for one in enrichers))
-    kmers = {
-        name: len(match[2]) for name in names if (match := _KMER.fullmatch(name)) and int(match[1]) == len(match[2])
-    }
+    kmers = {name: size for name in names if (size := kmer_size(name)) is not None}
     unknown = [name for name in names if name not in known and name not in kmers]
     if unknown:
         near = [match for name in unknown[:3] for match in difflib.get_close_matches(name, sorted(known), 2)]

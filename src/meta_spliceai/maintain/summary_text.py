@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -13,11 +12,12 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from meta_spliceai.schema.features import kmer_size
+
 if TYPE_CHECKING:
     from meta_spliceai.maintain.summary import DatasetSummary
 
 _BARS = " ▁▂▃▄▅▆▇█"
-_KMER = re.compile(r"(\d)mer_[ACGT]+")
 _WIDEST, _NARROWEST = 120, 100
 _PROBABILITIES_SHOWN = 8
 _TITLES = {"bases": "≈ bases", "not_finite": "not finite"}
@@ -47,13 +47,13 @@ def without_kmers(columns: pl.DataFrame) -> pl.DataFrame:
     """The table of columns with all k-mers of one size as one line."""
     lines: dict[str, dict[str, object]] = {}
     for row in columns.to_dicts():
-        match = _KMER.fullmatch(row["column"])
-        if not match:
+        size = kmer_size(row["column"])
+        if size is None:
             lines[row["column"]] = row
             continue
         held = lines.setdefault(
-            f"{match[1]}mer_*",
-            {**row, "column": f"{match[1]}mer_* ({4 ** int(match[1]):,})", "nulls": 0, "not_finite": 0, "mean": None},
+            f"{size}mer_*",
+            {**row, "column": f"{size}mer_* ({4**size:,})", "nulls": 0, "not_finite": 0, "mean": None},
         )
         held["nulls"] = int(str(held["nulls"])) + row["nulls"]
         held["not_finite"] = int(str(held["not_finite"])) + row["not_finite"]

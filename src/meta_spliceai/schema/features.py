@@ -374,9 +374,13 @@ def kmer_names(k: int) -> list[str]:
     return [f"{k}mer_{name}" for name in names]
 
 
-def is_kmer(name: str) -> bool:
-    """Whether a column counts a k-mer."""
-    return re.fullmatch(r"\d+mer_[ACGT]+", name) is not None
+_KMER = re.compile(r"([1-9]\d*)mer_([ACGT]+)")
+
+
+def kmer_size(name: str) -> int | None:
+    """The size of the k-mer that a column of this name counts; None for any other name."""
+    match = _KMER.fullmatch(name)
+    return int(match[1]) if match and int(match[1]) == len(match[2]) else None
 
 
 def kmer_features(kmer_sizes: tuple[int, ...]) -> tuple[Column, ...]:

@@ -17,7 +17,7 @@ from meta_spliceai.errors import InputError, SchemaError, StoreError, first_few
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.schema.column import Table
-from meta_spliceai.schema.features import CHANNELS, FurtherBase
+from meta_spliceai.schema.features import CHANNELS, FurtherBase, kmer_size
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.folder import MANIFEST
 from meta_spliceai.train.matrix import open_dataset
@@ -158,7 +158,7 @@ def features_in(names: Sequence[str], profile: Profile) -> list[str]:
 
 def declared_in(names: Sequence[str]) -> Table:
     """The dataset table that has columns of these names: its k-mer sizes and further base models show in them."""
-    sizes = {int(match[1]) for name in names if (match := re.fullmatch(r"(\d+)mer_[ACGT]+", name))}
+    sizes = {size for name in names if (size := kmer_size(name)) is not None}
     bases = [match[1] for name in names if (match := re.fullmatch(r"(.+)_donor_score", name))]
     further = []
     for base in bases:

@@ -362,7 +362,7 @@ class Trainer:
         def light(at: Indices, matrix: Floats) -> LearningRows:
             return self._light_rows(rows, channel, train[at], matrix)
 
-        # XGBoost makes its bins batch by batch in memory too: no copy of the rows, and the same trees as from disk
+        # XGBoost makes its bins batch by batch in memory too: no copy of the rows
         return fit_in_batches(
             learner,
             rows.features,
