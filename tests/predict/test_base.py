@@ -7,6 +7,7 @@ from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.basepass.run import run
 from meta_spliceai.build.run import build
 from meta_spliceai.errors import GeneError
+from meta_spliceai.evaluate.words import what_was_measured
 from meta_spliceai.predict.base import evaluate_base
 from meta_spliceai.predict.run import predict
 from meta_spliceai.train.run import train
@@ -30,6 +31,7 @@ def passed(scored, tmp_path_factory):
 
 def test_every_base_model_and_their_mean_are_measured_on_every_base_once(scored, passed, tmp_path):
     found = evaluate_base(reference=scored.reference, eval_dir=passed, out_dir=tmp_path, draws=20)
+    assert "meta-model" not in " ".join(what_was_measured(found.evaluation))
     assert [arm["name"] for arm in found.evaluation.about["arms"]] == ["base", "toysites", "second", "base_mean"]
     table = pl.read_parquet(tmp_path / "predictions" / "part_00001.parquet")
     assert not table.select("chrom", "strand", "position").is_duplicated().any()

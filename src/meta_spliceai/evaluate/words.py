@@ -101,10 +101,11 @@ def plain_words(result: EvaluationResult) -> list[str]:
 def what_was_measured(result: EvaluationResult) -> Iterator[str]:
     """The bases, and whether they can carry a claim."""
     measured, about = result.about["measured"], result.about
+    trained = about.get("feature_profile") is not None  # a base pass measured by itself has no profile
     yield (
         f"Measured on {measured['bases']:,} bases of {measured['genes']:,} genes in {measured['gene_groups']:,} gene groups, "
-        f"with {measured['sites']['donor']:,} donors and {measured['sites']['acceptor']:,} acceptors. Each base was scored "
-        "by a meta-model that had not seen its gene group."
+        f"with {measured['sites']['donor']:,} donors and {measured['sites']['acceptor']:,} acceptors."
+        + (" Each base was scored by a meta-model that had not seen its gene group." if trained else "")
     )
     if about["bootstrap"]["few_groups"]:
         fewest = min(measured["groups_with_sites"].values())
