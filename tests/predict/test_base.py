@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -74,8 +76,25 @@ def test_a_meta_model_learns_from_several_base_models_and_predicts_with_the_same
     train(**options, dataset=dataset, out_dir=out, folds=FOLDS, recipe=RECIPE, model=MODEL, threads=2)
     manifest = pl.read_csv(out / "feature_manifest.csv")
     assert {"second_donor_logit", "toysites_usage_donor_logit", "mean_donor_logit"} <= set(manifest["feature"])
-    arms = pl.read_parquet(out / "predictions" / "part_00001.parquet").columns
-    assert "base_mean_donor" in arms
+    _starts_are_the_best_means_of_the_other_folds(out, FOLDS)
     made = predict(model=out, **options, out=tmp_path / "predicted", genes=[GENES[1].gene_id])
     assert made.bases == GENES[1].end - GENES[1].start + 1
     assert pl.read_parquet(made.table)["meta_donor"].is_finite().all()
+
+
+def _starts_are_the_best_means_of_the_other_folds(out, folds):
+    """The untrained arm is that mean of every base; where the saved model corrects nothing, it starts there too."""
+    manifest = json.loads((out / "manifest.json").read_text())
+    saved = json.loads((out / "model" / "model.json").read_text())["corrections"]
+    logits = {"donor_logit", "second_donor_logit", "toysites_donor_logit", "toysites_usage_donor_logit"}
+    for fold in range(folds):
+        starts = manifest["parts"][f"fold_{fold + 1}"]["facts"]["starts"]
+        assert saved[f"donor_{fold + 1}.ubj"]["start"] == starts["meta_donor"]
+        assert set(starts["best_mean_donor"]) <= logits
+        assert starts["best_mean_donor"] == starts["meta_donor"] == starts["base_scores_donor"]
+    table = pl.concat([pl.read_parquet(file) for file in (out / "predictions").glob("part_*.parquet")])
+    assert {"base_mean_donor", "best_mean_donor"} <= set(table.columns)
+    own = table.filter(pl.col("base_mean_donor") >= RECIPE.gate)
+    assert (own["best_mean_donor"] != own["base_mean_donor"]).any()
+    below = table.filter(pl.col("base_mean_donor") < RECIPE.gate)
+    assert (below["best_mean_donor"] == below["base_mean_donor"]).all()

@@ -43,7 +43,7 @@ from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.whole_gene import score_tiles
 
 KIND = "meta-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MODEL_FILE, CARD_FILE, PICKLE_FILE = "model.json", "model_card.md", "model.pkl"
 
 Floats = npt.NDArray[np.float32]
@@ -197,6 +197,11 @@ class MetaModel:
                     "sha256": hashlib.sha256(files[name]).hexdigest(),
                     "shrinkage": correction.shrinkage,
                     "residual": correction.residual,
+                    **(
+                        {"start": [self.features[column].name for column in correction.start]}
+                        if correction.start
+                        else {}
+                    ),
                 }
         return {**files, MODEL_FILE: json_bytes({**self._described(), "corrections": held})}
 
@@ -347,6 +352,7 @@ def _corrections(
             f"a learner among {', '.join(LEARNERS)} in {folder}", f"{name}", "use the version that made it"
         )
     corrections = []
+    place = {feature["name"]: number for number, feature in enumerate(described["features"])}
     for file, entry in sorted(described["corrections"].items(), key=lambda item: (len(item[0]), item[0])):
         if not file.startswith(f"{channel}_"):
             continue
@@ -354,7 +360,12 @@ def _corrections(
         if file not in files or hashlib.sha256(files[file]).hexdigest() != entry["sha256"]:
             raise _damaged(folder / file, "its content is not what training wrote" if file in files else "no such file")
         corrections.append(
-            Correction(LEARNERS[name].load(files[file]), float(entry["shrinkage"]), bool(entry["residual"]))
+            Correction(
+                LEARNERS[name].load(files[file]),
+                float(entry["shrinkage"]),
+                bool(entry["residual"]),
+                tuple(place[column] for column in entry.get("start", ())),
+            )
         )
     if not corrections:
         raise _damaged(folder / MODEL_FILE, f"no {channel} model is listed")
