@@ -134,8 +134,7 @@ def claim_stratum(result: EvaluationResult) -> str:
 
 
 def main_arm(result: EvaluationResult) -> Mapping[str, Any] | None:
-    """The arm an evaluation is about: the meta-model, else that of base scores, else the last one that makes no different
-    claim; None without any."""
+    """The arm an evaluation is about: the meta-model, else that of base scores, else the last that makes no other claim."""
     others = result.about["arms"][1:]
     named = [arm for name in ("meta", "base_scores") for arm in others if arm["name"] == name]
     alike = [arm for arm in others if not is_different_claim(arm) and arm["name"] != RECALIBRATED]

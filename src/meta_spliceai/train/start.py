@@ -54,7 +54,7 @@ def best_mean(
     """
     best, highest = tuple(logits), -1.0
     for columns in _subsets(logits):
-        found = weighted_average_precision(mean_of(features, columns), label, weight)
+        found = weighted_average_precision(mean_of(features, columns).astype(np.float64), label, weight)
         if found is not None and found > highest:
             best, highest = columns, found
     return best
