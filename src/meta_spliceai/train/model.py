@@ -118,21 +118,26 @@ class MetaModel:
         """What the base model that is corrected says about itself."""
         return self.base_models[0]
 
-    def check_base_models(self, artifacts: Artifacts) -> None:
-        """Refuse artifacts of other base models, or of other weights of them.
+    def base_scores_in(self, artifacts: Artifacts) -> Artifacts:
+        """The artifacts with the model's own base models only.
 
         Raises
         ------
         ModelError
-            They are others'.
+            They are other base models', or of other weights of them.
         """
         own, theirs = self.base_models, artifacts.all_base_models
+        names = [one["name"] for one in own]
+        if set(names) <= set(artifacts.base_names) and names[0] == artifacts.base_names[0]:
+            artifacts = artifacts.with_bases(names)
+            theirs = artifacts.all_base_models
         if [_weights(one) for one in own] != [_weights(one) for one in theirs]:
             raise ModelError(
                 expected=f"scores of {_named(own)}",
                 found=f"{_named(theirs)} in {artifacts.path}",
                 action="run the base pass with the model's own base models, or train a meta-model for these",
             )
+        return artifacts
 
     def load_enrichers(self, evidence: Sequence[str], reference: Reference) -> tuple[Enricher, ...]:
         """Load the enrichers that the model needs.
@@ -172,8 +177,8 @@ class MetaModel:
         StoreError
             A base was not scored by the base pass.
         """
-        self.check_base_models(artifacts)
-        for tile in score_tiles(genes, artifacts, genome, {KIND: self.ensemble}, enrichers=enrichers):
+        own = self.base_scores_in(artifacts)
+        for tile in score_tiles(genes, own, genome, {KIND: self.ensemble}, enrichers=enrichers):
             corrected = tile.corrected[KIND]
             meta = {c: calibrated(tile.start[c], corrected[c], self.calibration[c]) for c in SITE_TYPES}
             yield ScoredBases(tile.interval, tile.genes, tile.base, meta)

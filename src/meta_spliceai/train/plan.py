@@ -18,7 +18,7 @@ from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
-from meta_spliceai.schema.tables import dataset_table_of
+from meta_spliceai.schema.tables import BASE_MODELS, dataset_table_of
 from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, BEST_MEAN, RECALIBRATED, Arm, ablation_arms, choose_arms
 from meta_spliceai.train.baseline import find_baseline, read_baseline
@@ -162,7 +162,7 @@ def plan_training(
     profile, named_features = profile_of(feature_profile, opened.table)
     chosen = choose_arms(arms, profile)
     loaded = load_reference(reference)
-    artifacts = artifacts_of(loaded, eval_dir)
+    artifacts = artifacts_of(loaded, eval_dir, opened.manifest.parameters.get(BASE_MODELS))
     _check_inputs(opened, loaded, artifacts)
     check_covered(artifacts, loaded, opened.gene_ids)
     read: set[str] = set()
