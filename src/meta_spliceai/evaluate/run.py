@@ -64,10 +64,7 @@ def evaluate(
         Before anything is measured: the predictions are missing or damaged, count a unit twice, hold a gene group in two
         folds, or hold values that are no probabilities.
     """
-    if draws < 2:
-        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
-    if min_reads < 1:
-        raise InputError("--min-reads of at least 1", f"{min_reads}", "5 is a good number")
+    check_options(draws=draws, min_reads=min_reads)
     table = open_predictions(predictions)
     check_scores(table)
     bases = load_bases(table)
@@ -90,6 +87,20 @@ def evaluate(
         inputs["psi"] = file_sha256(psi)
     write_evaluation(result, parameters, inputs)
     return result
+
+
+def check_options(*, draws: int, min_reads: int) -> None:
+    """Refuse options that no predictions could make good.
+
+    Raises
+    ------
+    InputError
+        The first of them.
+    """
+    if draws < 2:
+        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
+    if min_reads < 1:
+        raise InputError("--min-reads of at least 1", f"{min_reads}", "5 is a good number")
 
 
 def _meaning(second: JunctionTruth, min_reads: int) -> str:
@@ -123,7 +134,7 @@ def _frame(name: str, rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(found, schema=table.polars_schema())
 
 
-_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap")
+_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap", "table")
 """What predictions.json says about its own making, and the evaluation repeats."""
 
 
