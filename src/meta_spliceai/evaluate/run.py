@@ -12,6 +12,7 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.bases import Bases, load_bases
 from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, Drawn, multiplicities
+from meta_spliceai.evaluate.fields import SCHEMA_VERSION
 from meta_spliceai.evaluate.junctions import JUNCTIONS, JunctionTruth, junction_truth, measure_junctions
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
@@ -143,6 +144,7 @@ def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) 
     raw = table.description.raw
     whole = {row["splice_type"]: row for row in rows.ranking if row["stratum"] == ALL}
     return {
+        "schema_version": SCHEMA_VERSION,
         **plain({name: raw[name] for name in _PASSED_ON if name in raw}),
         "arms": [plain(arm) for arm in table.arms],
         "reference_arm": table.arms[0].name,
