@@ -32,6 +32,7 @@ from meta_spliceai.store.atomic import read_json
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file, software_versions
 from meta_spliceai.store.tables import read_tsv
+from meta_spliceai.train.calibrate import DEFAULT_CHOICE, CalibrationChoice
 from meta_spliceai.train.classes import Objective
 from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.likeness import Similarity
@@ -65,6 +66,7 @@ def cv(
     base_margin: bool | None = None,
     weights: Weights = "inverse_inclusion",
     early_stopping: bool = False,
+    calibration: CalibrationChoice = DEFAULT_CHOICE,
     row_cap: int | None = None,
     draws: int = 1000,
     recipe: Recipe | None = None,
@@ -117,6 +119,10 @@ def cv(
         `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
     early_stopping
         Choose the number of rounds of a boosted learner on inner folds.
+    calibration
+        What makes probabilities of scores, for each arm and site type by itself, fitted for each fold on the others: `beta`,
+        `platt`, `temperature`, `isotonic` or `none`; or `auto`, the kind with the least log loss among the other folds.
+        Rankings and thresholds are measured before it, so `isotonic`, which ties scores, spoils none.
     row_cap
         Rows that models may learn from, drawn at random, for a quick trial; default: all. Every result is marked where it
         leaves rows out. Predictions are made for all bases and rows in any case.
@@ -162,7 +168,7 @@ def cv(
         similarity=similarity or Similarity(),
         evidence=evidence,
     )
-    plan = capped(with_objective(without_test_side(plan), objective), row_cap)
+    plan = capped(with_objective(without_test_side(plan), objective), row_cap).with_calibration(calibration)
     check_folds(plan)
     say_what_is_divided(plan)
     with Folder.opened(
@@ -231,6 +237,7 @@ class _Run:
             "base_model": description["base_model"],
             "base_seen_genes": int(used["base_seen"].sum()),
             "bootstrap": {"draws": self._draws, "seed": plan.seed, "level": LEVEL, "unit": "gene group"},
+            "calibration": description["calibration"],
             "row_cap": plan.row_cap,
             "software": software_versions(),
         }

@@ -135,7 +135,7 @@ def _frame(name: str, rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(found, schema=table.polars_schema())
 
 
-_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap", "table")
+_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap", "calibration", "table")
 """What predictions.json says about its own making, and the evaluation repeats."""
 
 

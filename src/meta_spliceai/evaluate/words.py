@@ -21,7 +21,7 @@ DEFINITIONS = {
     "interval": "middle 95 % of a paired bootstrap over gene groups: a draw takes whole groups, the same ones for every arm",
     "difference": "average precision minus that of the reference arm on the same bases",
     "cut": "for each fold, the score with the best F1 on the other folds",
-    "calibration": "of arms with a calibration map, after it; each fold's map was fitted on the other folds. Maps are increasing, so rankings and cuts are measured before them",
+    "calibration": "of arms with a calibration map, after it; each fold's map was fitted on the other folds. Rankings and cuts are measured before them: some maps tie scores",
     "FP, FN": "bases called that are no annotated site; annotated sites that are not called",
     "FP at base FN": "FP at the cut that misses no more sites of the other folds than the reference arm misses there at its own",
     "FN at base FP": "FN at the cut with no more false calls on the other folds than the reference arm makes there at its own",
