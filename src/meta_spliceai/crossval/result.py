@@ -18,6 +18,7 @@ from meta_spliceai.schema.column import Table
 from meta_spliceai.store.atomic import write_json, write_text
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.tables import write_parquet, write_tsv
+from meta_spliceai.train.arms import BASE, RECALIBRATED
 
 METRICS_FILE, THRESHOLDS_FILE, SUMMARY_FILE = "metrics.json", "thresholds.json", "summary.txt"
 SCOPE_FILE = "top_k_by_scope.parquet"
@@ -75,6 +76,12 @@ class CrossValidationResult:
         )
 
 
+def _estimated(sampled: Mapping[str, Mapping[str, Row]], arm: str, kind: str) -> Row:
+    """What sampled rows say of an arm; of the base model, what they say of it recalibrated, which keeps its ranking."""
+    own = sampled.get(RECALIBRATED.name if arm == BASE.name else arm, {}).get(kind, {})
+    return {f"sampled_average_precision{end}": own.get(f"average_precision{end}") for end in ("", "_standard_error")}
+
+
 def _line(row: Row) -> str:
     change = ""
     if row["difference"] is not None:
@@ -92,8 +99,16 @@ def _shown(number: float | None) -> str:
     return "–" if number is None else f"{number:.4f}"
 
 
-def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]) -> list[Row]:
-    """Rows of `POOLED_TABLE` without the row cap: what `evaluate` measured, the spread of the folds, and top-k accuracy."""
+def pooled_rows(
+    evaluation: EvaluationResult, folds: list[Row], top_k: list[Row], sampled: Mapping[str, Mapping[str, Row]]
+) -> list[Row]:
+    """Rows of `POOLED_TABLE` without the row cap: what `evaluate` measured, the spread of the folds, and top-k accuracy.
+
+    Parameters
+    ----------
+    sampled
+        By arm, then site type, what sampled rows estimate.
+    """
     by_scope = {(row["scope"], row["splice_type"], row["arm"]): row for row in top_k}
     rows = []
     for ranked in evaluation.arms.iter_rows(named=True):
@@ -113,6 +128,7 @@ def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]
         rows.append(
             {
                 **{name: ranked[name] for name in POOLED_TABLE.names if name in ranked},
+                **_estimated(sampled, arm, kind),
                 "fold_mean": float(np.mean(known)) if known else None,
                 "fold_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
                 **errors_of(hits=hits, false=errors["false_positives"], sites=errors["sites"]),

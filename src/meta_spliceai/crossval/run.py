@@ -252,11 +252,12 @@ class _Run:
         by_fold = fold_rows(table, bases, draws=draws, seed=plan.seed)
         scopes = accuracies(plan, table)
         by_scope = top_k_rows(scopes, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
+        sampled = read_json(folder.path / SAMPLED_FILE)["sampled rows"]["arms"]
         result = CrossValidationResult(
             folder.path,
             about,
             per_fold=framed(by_fold, FOLD_TABLE, plan.row_cap),
-            pooled=framed(pooled_rows(evaluation, by_fold, by_scope), POOLED_TABLE, plan.row_cap),
+            pooled=framed(pooled_rows(evaluation, by_fold, by_scope, sampled), POOLED_TABLE, plan.row_cap),
             top_k=framed(by_scope, TOP_K_TABLE, plan.row_cap),
         )
         self._record("measures", write_result(result, scopes, scope_table(arms)))

@@ -69,7 +69,7 @@ FOLD_TABLE = Table(
 
 POOLED_TABLE = Table(
     "pooled",
-    1,
+    2,
     "all folds together, one row per site type and arm; intervals over gene groups",
     (
         _KIND, _ARM,
@@ -77,6 +77,8 @@ POOLED_TABLE = Table(
         *_measured("average_precision", "of the ranking of all bases; null below 20 sites"),
         *_measured("difference", "average precision minus that of the reference arm on the same bases, paired"),
         _number("average_precision_within_folds", "mean of the folds' own average precisions, weighted by sites"),
+        _number("sampled_average_precision", "what the dataset's rows, each weighted by the bases it stands for, estimate for the column average_precision; whole genes are what counts"),
+        _number("sampled_average_precision_standard_error", "of the sampling of rows alone"),
         _number("fold_mean", "mean of the folds' own average precisions"), _number("fold_sd", "their standard deviation"),
         _number("top_k_accuracy", "share of true sites among the k best bases, k the number of true sites"),
         *_measured("top_k_per_gene", "the same inside each gene, averaged over genes"),
