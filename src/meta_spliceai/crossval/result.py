@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from meta_spliceai.crossval.measures import Row, errors_of
+from meta_spliceai.crossval.measures import Measures, Row
 from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE
 from meta_spliceai.evaluate.result import EvaluationResult
 from meta_spliceai.genome.labels import SITE_TYPES
@@ -100,7 +100,7 @@ def _shown(number: float | None) -> str:
 
 
 def pooled_rows(
-    evaluation: EvaluationResult, folds: list[Row], top_k: list[Row], sampled: Mapping[str, Mapping[str, Row]]
+    evaluation: EvaluationResult, measures: Measures, top_k: list[Row], sampled: Mapping[str, Mapping[str, Row]]
 ) -> list[Row]:
     """Rows of `POOLED_TABLE` without the row cap: what `evaluate` measured, the spread of the folds, and top-k accuracy.
 
@@ -114,12 +114,11 @@ def pooled_rows(
     for ranked in evaluation.arms.iter_rows(named=True):
         kind, arm = ranked["splice_type"], ranked["arm"]
         errors = evaluation.errors(kind, arm)
-        own = [row["average_precision"] for row in folds if (row["splice_type"], row["arm"]) == (kind, arm)]
+        own = [row["average_precision"] for row in measures.by_fold if (row["splice_type"], row["arm"]) == (kind, arm)]
         known = [value for value in own if value is not None]
         calibration = evaluation.calibration_summary.filter(
             (pl.col("splice_type") == kind) & (pl.col("arm") == arm)
         ).row(0, named=True)
-        hits = errors["sites"] - errors["false_negatives"]
         scopes = {
             f"top_k_per_{scope}{end}": by_scope.get((scope, kind, arm), {}).get(f"accuracy{end}")
             for scope in ("gene", "transcript")
@@ -131,7 +130,8 @@ def pooled_rows(
                 **_estimated(sampled, arm, kind),
                 "fold_mean": float(np.mean(known)) if known else None,
                 "fold_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
-                **errors_of(hits=hits, false=errors["false_positives"], sites=errors["sites"]),
+                **{name: errors[name] for name in ("false_positives", "false_negatives")},
+                **measures.together[kind, arm],
                 "expected_calibration_error": calibration["expected_calibration_error"],
                 "brier": calibration["brier"],
                 **scopes,

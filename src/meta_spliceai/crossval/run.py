@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from meta_spliceai.crossval.measures import fold_rows
+from meta_spliceai.crossval.measures import measure_folds
 from meta_spliceai.crossval.planning import capped, check_folds, check_options, with_objective, without_test_side
 from meta_spliceai.crossval.result import CrossValidationResult, framed, pooled_rows, write_result
 from meta_spliceai.crossval.rows import arms_of_rows, write_rows
@@ -249,15 +249,15 @@ class _Run:
         table = open_predictions(predictions)
         bases = load_bases(table)
         arms = [arm.name for arm in table.arms]
-        by_fold = fold_rows(table, bases, draws=draws, seed=plan.seed)
+        measures = measure_folds(table, bases, draws=draws, seed=plan.seed)
         scopes = accuracies(plan, table)
         by_scope = top_k_rows(scopes, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
         sampled = read_json(folder.path / SAMPLED_FILE)["sampled rows"]["arms"]
         result = CrossValidationResult(
             folder.path,
             about,
-            per_fold=framed(by_fold, FOLD_TABLE, plan.row_cap),
-            pooled=framed(pooled_rows(evaluation, by_fold, by_scope, sampled), POOLED_TABLE, plan.row_cap),
+            per_fold=framed(measures.by_fold, FOLD_TABLE, plan.row_cap),
+            pooled=framed(pooled_rows(evaluation, measures, by_scope, sampled), POOLED_TABLE, plan.row_cap),
             top_k=framed(by_scope, TOP_K_TABLE, plan.row_cap),
         )
         self._record("measures", write_result(result, scopes, scope_table(arms)))
