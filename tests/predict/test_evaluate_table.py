@@ -103,7 +103,7 @@ def test_a_tool_is_compared_with_the_base_pass_on_the_same_bases(scored, tmp_pat
     assert found.ranking("base_unseen", "donor", "base") == native.ranking("base_unseen", "donor", "base")
     assert found.ranking("all", "donor", "tool")["difference"] == 0
     assert found.ranking("all", "acceptor", "tool")["difference_high"] < 0
-    assert "Tool against the base model: donors, no gain shown" in " ".join(plain_words(found))
+    assert "Tool against the base model: donors, the same order; acceptors, a loss" in " ".join(plain_words(found))
 
 
 def test_several_tools_are_found_by_their_columns_and_compared_with_the_one_that_is_named(scored, tmp_path, table):

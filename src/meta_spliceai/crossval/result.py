@@ -58,7 +58,7 @@ class CrossValidationResult:
         about = self.about
         lines = [
             f"{about['genes']:,} genes in {about['groups']:,} groups, {about['folds']} folds by {about['split']}, {about['objective']}; "
-            f"{about['bases']:,} bases of held-out genes",
+            f"{about['bases']:,} bases of held-out genes; calibration {about['calibration']['choice']}",
         ]
         if about["row_cap"] is not None:
             lines.append(CAPPED.format(cap=about["row_cap"], rows=about["rows"]))

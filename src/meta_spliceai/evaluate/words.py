@@ -191,6 +191,8 @@ def verdict(row: Mapping[str, Any]) -> str:
     """What a difference in ranking shows."""
     if row["difference"] is None:
         return f"too few sites ({row['sites']} of the {FEW_SITES} it takes) to say anything"
+    if row["difference"] == row["difference_low"] == row["difference_high"] == 0:
+        return "the same order"
     if row["difference_low"] is None:
         return f"too few draws with sites for an interval ({change(row)})"
     return f"{_direction(row, 'difference')} {change(row)}"

@@ -205,7 +205,7 @@ class PlacedScores:
             raise InputError(
                 expected=f"each base (chrom, position, strand) once in {self.table.path}"
                 + (", or with the same scores for each of its genes" if self.table.repeats_bases else ""),
-                found=f"row {row['row']:,}: {row['chrom']}:{row['position']}:{row['strand']}, {what}; {int(wrong.sum()):,} such rows near it",
+                found=f"row {row['row']:,}: {row['chrom']}:{row['position']}:{row['strand']}, {what}",
                 action="remove the rows that are too many, or join the scores of several tools into columns of one table",
             )
 
