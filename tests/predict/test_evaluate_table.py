@@ -241,8 +241,10 @@ def test_files_that_cannot_be_read_are_said(scored, tmp_path, table):
         of_file(scored, tmp_path, cut)
     refused("no rows|Empty", scored, tmp_path, table.clear())
     refused("no rows", scored, tmp_path, table.clear(), "scores.parquet")
-    with pytest.raises(StoreError, match="there is none"):
-        of_file(scored, tmp_path, tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no such file"):
+        of_file(scored, tmp_path, tmp_path / "nowhere.tsv")
+    with pytest.raises(StoreError, match=r"a predictions folder .*\nfound: there is none"):
+        evaluate(predictions=tmp_path / "nowhere", out_dir=tmp_path / "e")
 
 
 def test_options_for_a_table_are_refused_beside_a_folder(scored, tmp_path, native):

@@ -129,16 +129,17 @@ def evaluate(
     """
     check_options(draws=draws, min_reads=min_reads)
     truths: dict[str, Any] = {"junctions": junctions, "min_reads": min_reads, "psi": psi}
-    if predictions.is_dir() or not predictions.exists():
-        given = {
-            "--reference": reference, "--eval-dir": eval_dir, "--tool": tool, "--columns": columns, "--against": against,
-            "--trained-on": trained_on, "--genes": genes, "--gene-ids-file": gene_ids_file,
-            "--chromosomes": chromosomes, "--gene-types": gene_types, "--missing": missing != "refuse",
-        }  # fmt: skip
-        if predictions.is_dir() and any(given.values()):
+    given = {
+        "--reference": reference, "--eval-dir": eval_dir, "--tool": tool, "--columns": columns, "--against": against,
+        "--trained-on": trained_on, "--genes": genes, "--gene-ids-file": gene_ids_file,
+        "--chromosomes": chromosomes, "--gene-types": gene_types, "--missing": missing != "refuse",
+    }  # fmt: skip
+    for_tables = [name for name, value in given.items() if value]
+    if predictions.is_dir() or not (predictions.exists() or for_tables):
+        if for_tables:
             raise InputError(
                 expected="a table of scores where options for one are given",
-                found=f"the folder {predictions} and {first_few([name for name, value in given.items() if value])}",
+                found=f"the folder {predictions} and {first_few(for_tables)}",
                 action="leave these options out: a folder of predictions says all of this itself",
             )
         return evaluate_predictions(predictions=predictions, out_dir=out_dir, draws=draws, seed=seed, **truths)
