@@ -118,7 +118,7 @@ def test_each_fold_and_the_saved_model_have_a_calibration_map_per_arm(run: Path)
     }
     fitted = json.loads((run / "calibrations.json").read_text())["0"]["meta"]["donor"]
     entry = next(e for e in maps if (e["fold"], e["arm"], e["splice_type"]) == (0, "meta", "donor"))
-    assert {name: entry[name] for name in "abc"} == fitted
+    assert {name: entry[name] for name in (*"abc", "kind")} == fitted
 
 
 def test_corrections_are_learnt(run: Path) -> None:

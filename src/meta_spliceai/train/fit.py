@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from meta_spliceai.calibration import CalibrationMap, logs_of_margin
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
 from meta_spliceai.train.arms import BASE_MEAN, BEST_MEAN, RECALIBRATED, Arm
-from meta_spliceai.train.calibrate import Calibration, fit_calibration, logs_of_margin
+from meta_spliceai.train.calibrate import choose_calibration, fit_calibration
 from meta_spliceai.train.classes import CLASSES, SOFTMAX, ClassLearner
 from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
@@ -40,7 +41,7 @@ FINAL = "final"
 """Name of the calibrations of the saved model, beside those of the folds."""
 
 
-CalibrationsByFold = Mapping[str, Mapping[str, Mapping[str, Calibration]]]
+CalibrationsByFold = Mapping[str, Mapping[str, Mapping[str, CalibrationMap]]]
 """By fold (as text, or FINAL), arm, and site type."""
 
 
@@ -207,7 +208,7 @@ class FoldFitter:
 
     def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> CalibrationsByFold:
         """For each fold, and for the saved model, by arm and channel: fitted on the rows of the other folds."""
-        found: dict[str, dict[str, dict[str, Calibration]]] = {}
+        found: dict[str, dict[str, dict[str, CalibrationMap]]] = {}
         used = self.fold >= 0
         for name in [*map(str, range(self._plan.folds)), FINAL]:
             others = used if name == FINAL else used & (self.fold != int(name))
@@ -217,9 +218,18 @@ class FoldFitter:
             }
         return found
 
-    def _calibration(self, channel: str, logs: Logs, rows: BoolArray) -> Calibration:
+    def _calibration(self, channel: str, logs: Logs, rows: BoolArray) -> CalibrationMap:
         label, weight = self.rows.truth(channel)[rows], self.rows.weight[rows]
-        return fit_calibration(logs.log_p[rows], logs.log_not_p[rows], label, weight)
+        examples = (logs.log_p[rows], logs.log_not_p[rows], label, weight)
+        kind = self._plan.calibration
+        if kind == "auto":
+            kind = choose_calibration(*examples, self._parts(rows))
+        return fit_calibration(*examples, kind)
+
+    def _parts(self, rows: BoolArray) -> Indices:
+        """What kinds of calibration are compared across: the folds of some rows, or halves of their gene groups in one fold."""
+        folds = np.unique(self.fold[rows], return_inverse=True)[1]
+        return folds if folds.any() else np.unique(self.group[rows], return_inverse=True)[1] % 2
 
     def average_precision(self, channel: str, logs: Logs) -> float | None:
         """What a channel's scores of the sampled rows estimate for whole genes; None where no row is a site."""

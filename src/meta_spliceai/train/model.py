@@ -24,6 +24,7 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
+from meta_spliceai.calibration import CalibrationMap, map_from_json
 from meta_spliceai.errors import MetaSpliceAIError, ModelError, first_few
 from meta_spliceai.features.assemble import request_of
 from meta_spliceai.features.enricher import Enricher
@@ -35,7 +36,6 @@ from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import json_bytes, write_bytes
 from meta_spliceai.store.fingerprint import plain
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.evidence import NeededEnricher, load_needed
 from meta_spliceai.train.learners.spec import LEARNERS
 from meta_spliceai.train.predictions import calibrated
@@ -101,7 +101,7 @@ class MetaModel:
     profile: str
     features: tuple[ModelFeature, ...]
     ensemble: Ensemble
-    calibration: Mapping[str, Calibration]
+    calibration: Mapping[str, CalibrationMap]
     learner: Mapping[str, Any]
     base_models: tuple[Mapping[str, Any], ...]
     training_genes: tuple[str, ...]
@@ -278,7 +278,7 @@ class MetaModel:
                     float(described["gate"]),
                     {channel: _corrections(files, described, channel, folder) for channel in SITE_TYPES},
                 ),
-                calibration={c: Calibration(**described["calibration"][c]) for c in SITE_TYPES},
+                calibration={c: map_from_json(described["calibration"][c]) for c in SITE_TYPES},
                 learner=described["learner"],
                 base_models=tuple(described["base_models"]),
                 training_genes=tuple(described["training_genes"]),

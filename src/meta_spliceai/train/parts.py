@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.build.run import FORMAT_VERSION as DATASET_FORMAT
+from meta_spliceai.calibration import CalibrationMap, map_from_json
 from meta_spliceai.errors import ModelError
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write_text
@@ -16,7 +17,6 @@ from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.store.tables import write_tsv
 from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, BEST_MEAN, Arm
 from meta_spliceai.train.baseline import DELTA_FILE, deltas, whole_gene_calls
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.classes import ClassModel
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
 from meta_spliceai.train.evidence import needed_by_dataset
@@ -215,13 +215,13 @@ class RunParts:
             self._record("calibrations", {CALIBRATIONS_FILE: None, self._sampled_metrics: None})
         return {
             name: {
-                arm: {channel: Calibration(**fitted) for channel, fitted in by_channel.items()}
+                arm: {channel: map_from_json(fitted) for channel, fitted in by_channel.items()}
                 for arm, by_channel in by_arm.items()
             }
             for name, by_arm in read_json(path).items()
         }
 
-    def _save_model(self, calibrations: Mapping[str, Mapping[str, Calibration]]) -> None:
+    def _save_model(self, calibrations: Mapping[str, Mapping[str, CalibrationMap]]) -> None:
         if self._is_done(MODEL, self._planned["calibrations"]):
             return
         plan = self._plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from meta_spliceai.schema.tables import BASE_MODELS, dataset_table_of
 from meta_spliceai.store.fingerprint import file_sha256, plain
 from meta_spliceai.train.arms import BASE, BASE_MEAN, BEST_MEAN, RECALIBRATED, Arm, ablation_arms, choose_arms
 from meta_spliceai.train.baseline import find_baseline, read_baseline
+from meta_spliceai.train.calibrate import CALIBRATION_CHOICES, DEFAULT_CHOICE, CalibrationChoice
 from meta_spliceai.train.evidence import load_needed, needed_by_dataset
 from meta_spliceai.train.families import families_of
 from meta_spliceai.train.groups import gene_groups
@@ -68,6 +69,8 @@ class TrainPlan:
         Those that whole genes need, with the evidence that the dataset was built with.
     row_cap
         Rows that models may learn from, drawn at random; default: all.
+    calibration
+        The kind of map from scores to probabilities, or `auto`.
     """
 
     dataset: DatasetFolder
@@ -87,6 +90,7 @@ class TrainPlan:
     parameters: dict[str, Any]
     enrichers: tuple[Enricher, ...] = ()
     row_cap: int | None = None
+    calibration: CalibrationChoice = DEFAULT_CHOICE
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -96,6 +100,20 @@ class TrainPlan:
             "reference": self.reference.fingerprint,
             "base_pass": self.artifacts.fingerprint,
         }
+
+    def with_calibration(self, choice: CalibrationChoice) -> TrainPlan:
+        """The plan with another kind of calibration.
+
+        Raises
+        ------
+        InputError
+            There is no such kind.
+        """
+        if choice not in CALIBRATION_CHOICES:
+            raise InputError(f"--calibration {', '.join(CALIBRATION_CHOICES)}", f"{choice!r}", "choose one of them")
+        if choice == DEFAULT_CHOICE:
+            return self  # folders of runs that knew no choice stay the same
+        return replace(self, calibration=choice, parameters={**self.parameters, "calibration": choice})
 
     @property
     def reported_arms(self) -> tuple[Arm, ...]:
