@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from meta_spliceai.maintain import doubled_rows
-from meta_spliceai.maintain.doubled_rows import DoubledRows
+from meta_spliceai.maintain.doubled_rows import DoubledRows, KeysOfGroup
 
 KEY = ("gene_id", "chrom", "strand", "position")
 
@@ -20,7 +20,7 @@ def looked_at(rows: pl.DataFrame, per_group: int, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(doubled_rows, "read_row_group", lambda _, __, group, names: groups[group].select(names))
     found = DoubledRows(KEY)
     for number, group in enumerate(groups):
-        found.add(Path("batch_00001.parquet"), number, group)
+        found.add(KeysOfGroup.of(Path("batch_00001.parquet"), number, group.select(KEY)))
     return bool(list(found.found(None)))  # type: ignore[arg-type]
 
 
@@ -59,6 +59,6 @@ def test_a_long_gene_over_many_row_groups_is_not_read_again(monkeypatch: pytest.
     rows = of(["a"] * 30 + ["b"] * 30, [*range(1, 31), *range(1, 31)])
     found = DoubledRows(KEY)
     for number, group in enumerate(rows.iter_slices(7)):
-        found.add(Path("batch_00001.parquet"), number, group)
+        found.add(KeysOfGroup.of(Path("batch_00001.parquet"), number, group.select(KEY)))
     monkeypatch.setattr(doubled_rows, "read_row_group", never)
     assert list(found.found(None)) == []  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_spliceai.build import master
@@ -21,7 +22,8 @@ from meta_spliceai.genome.sequences import reverse_complement
 from meta_spliceai.maintain.examined import ExaminedDataset
 from meta_spliceai.maintain.findings import Check, NotApplicableError
 from meta_spliceai.maintain.rewrite import MAINTENANCE, read_ledger
-from meta_spliceai.maintain.row_checks import FURTHER_KEYS, MOST_SITES, TOLERANCE, UNIT, place
+from meta_spliceai.maintain.row_checks import FURTHER_KEYS, MOST_SITES
+from meta_spliceai.maintain.row_looks import TOLERANCE, UNIT, place
 from meta_spliceai.reference.motifs import site_motifs
 from meta_spliceai.schema.features import SEQUENCE_FEATURES, SEQUENCE_REACH, kmer_names
 from meta_spliceai.schema.tables import NOT_CANDIDATE
@@ -100,7 +102,7 @@ def _schema(seen: ExaminedDataset) -> Iterator[str]:
         if not file.name.startswith(f"{master.MASTER}/"):
             continue
         try:
-            empty = pl.from_arrow(pq.read_schema(seen.path / file.name).empty_table())
+            empty = pl.from_arrow(pa.Table.from_batches([], pq.read_schema(seen.path / file.name)))
         except Exception as error:  # whatever a damaged footer raises
             yield f"{file.name} cannot be read: {str(error).splitlines()[0]}"
             continue
