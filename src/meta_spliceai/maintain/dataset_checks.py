@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -196,14 +195,17 @@ def _gene_manifest(seen: ExaminedDataset) -> Iterator[str]:
         yield "it lists other genes than the dataset was built of"
     counted = seen.rows.counts.group_by("gene_id").agg(found=pl.col("rows").sum(), parts=pl.col("part").unique().sort())
     joined = seen.genes.join(counted, on="gene_id", how="full", coalesce=True)
-    for row in joined.iter_rows(named=True):
-        parts = row["parts"] or []
+    own_part = pl.col("file_name").str.split("/").list.last()
+    is_elsewhere = (pl.col("parts").list.len() != 1) | (pl.col("parts").list.first() != own_part)
+    is_miscounted = pl.col("found").fill_null(0) != pl.col("rows")
+    wrong = pl.col("file_name").is_null() | is_miscounted | is_elsewhere
+    for row in joined.filter(wrong.fill_null(False)).iter_rows(named=True):
         if row["file_name"] is None:
             yield f"{row['gene_id']} has rows but is not listed"
         elif (row["found"] or 0) != row["rows"]:
             yield f"{row['gene_id']}: {row['rows']} listed, {row['found'] or 0} rows"
-        elif parts and [Path(row["file_name"]).name] != parts:
-            yield f"{row['gene_id']} is listed in {row['file_name']} and lies in {first_few(parts)}"
+        else:
+            yield f"{row['gene_id']} is listed in {row['file_name']} and lies in {first_few(row['parts'])}"
 
 
 def _constant(seen: ExaminedDataset) -> Iterator[str]:
@@ -214,7 +216,8 @@ def _constant(seen: ExaminedDataset) -> Iterator[str]:
     by_gene = seen.rows.values.group_by("gene_id", maintain_order=True).agg(
         pl.col(columns).n_unique(), pl.col("varying").str.join(",")
     )
-    for row in by_gene.iter_rows(named=True):
+    varies = pl.any_horizontal(pl.col(columns) > 1) | (pl.col("varying") != "")
+    for row in by_gene.filter(varies).iter_rows(named=True):
         varying = [name for name in columns if row[name] > 1 or name in row["varying"].split(",")]
         if varying:
             yield f"{row['gene_id']}: {first_few(varying)} differ between its rows"
@@ -223,12 +226,22 @@ def _constant(seen: ExaminedDataset) -> Iterator[str]:
 def _bodies(seen: ExaminedDataset) -> Iterator[str]:
     seen.rows.require("DS026")
     genes = seen.genes.select("gene_id", "start", "end", chrom_of_gene="chrom", strand_of_gene="strand")
-    for row in seen.rows.values.join(genes, on="gene_id", maintain_order="left").iter_rows(named=True):
+    is_outside = (
+        (pl.col("varying") != "")
+        | (pl.col("chrom") != pl.col("chrom_of_gene"))
+        | (pl.col("strand") != pl.col("strand_of_gene"))
+        | (pl.col("lowest") < pl.col("start"))
+        | (pl.col("highest") > pl.col("end"))
+    )
+    joined = seen.rows.values.join(genes, on="gene_id", maintain_order="left")
+    for row in joined.filter(is_outside.fill_null(True)).iter_rows(named=True):
         body = f"{row['chrom_of_gene']}:{row['start']}-{row['end']}({row['strand_of_gene']})"
         if {"chrom", "strand"}.intersection(row["varying"].split(",")):
             yield f"{row['gene_id']} has rows on several contigs or strands; its body is {body}"
         elif (row["chrom"], row["strand"]) != (row["chrom_of_gene"], row["strand_of_gene"]):
             yield f"{row['gene_id']} has rows on {row['chrom']}({row['strand']}); its body is {body}"
+        elif row["lowest"] is None:
+            yield f"{row['gene_id']} has no positions; its body is {body}"
         elif row["lowest"] < row["start"] or row["highest"] > row["end"]:
             yield f"{row['gene_id']} has rows from {row['lowest']} to {row['highest']}; its body is {body}"
 
@@ -278,7 +291,7 @@ def _sequence(seen: ExaminedDataset) -> Iterator[str]:
     if held.isdisjoint([*(column.name for column in SEQUENCE_FEATURES), *(n for k in sizes for n in kmer_names(k))]):
         raise NotApplicableError("the dataset has no sequence features and no k-mers")
     with reference.open_genome() as genome:
-        for row in seen.sample.iter_rows(named=True):
+        for row in seen.sample.drop_nulls(UNIT).iter_rows(named=True):  # DS007 tells what is null
             at = row["position"] - 1
             codes = genome.codes(row["chrom"], at - SEQUENCE_REACH, at + SEQUENCE_REACH + 1)
             if row["strand"] == "-":

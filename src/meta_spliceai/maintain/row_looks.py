@@ -124,8 +124,9 @@ class RowLook:
         return _compact(counted.with_columns(part=pl.lit(part)))
 
     def _labelled(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows labelled as sites; a place that is not whole is told by DS007, and cannot be looked up."""
         is_labelled = (pl.col("splice_type") != NEITHER) | pl.col("is_donor") | pl.col("is_acceptor")
-        return _compact(frame.filter(is_labelled).select(self.of_site))
+        return _compact(frame.filter(is_labelled).drop_nulls(PLACE).select(self.of_site))
 
 
 def place(row: dict[str, object]) -> str:
