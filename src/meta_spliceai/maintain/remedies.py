@@ -11,6 +11,7 @@ from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.documents import GENE_MANIFEST
 from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD
+from meta_spliceai.build.patches import MERGED_UNITS
 from meta_spliceai.build.select import DEFAULT_GENES, DEFAULT_POLICY
 from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.maintain.rewrite import MAINTENANCE
@@ -52,9 +53,15 @@ def commands_for(folder: Path, manifest: Manifest | None, reference: Path | None
         "resume": resume,
         "rebuild": rebuild,
         "patch": f"{patch} structural` and `{patch} gene_type",
-        "dedup": f"meta-spliceai dataset dedup {quoted} --inplace",
+        "dedup": f"meta-spliceai dataset dedup {quoted} --inplace{_one_row(manifest)}",
         "migrate": f"meta-spliceai dataset migrate {quoted} --dst {shlex.quote(str(folder) + '_migrated')}{given}",
     }
+
+
+def _one_row(manifest: Manifest | None) -> str:
+    """How rows of different genes at one base are removed, where a base has one row in the dataset."""
+    merged = manifest is not None and manifest.parameters.get(MERGED_UNITS)
+    return " --subset-cols chrom position strand" if merged else ""
 
 
 def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extends: bool) -> str:

@@ -112,6 +112,8 @@ class RowTally:
         if "DS012" in needed and "position_id_mode" not in dataset.manifest.parameters:
             # earlier datasets have a row for each transcript and type of a site, and do not say so
             needed["DS012"] = tuple(name for name in (*PLACE, *FURTHER_KEYS["splice_aware"]) if name in held)
+        if "DS012" in needed and dataset.one_row_per_unit:
+            needed["DS012"] = PLACE
         self.lacking = {
             code: [n for n in names if n not in held] for code, names in needed.items() if not held.issuperset(names)
         }
@@ -131,7 +133,7 @@ class RowTally:
             of_site=tuple(dict.fromkeys((*PLACE, *FURTHER_KEYS.get(self.mode, ()), *_LABELS))),
             key=needed.get("DS012", ()),
         )
-        doubled = DoubledRows(look.key)
+        doubled = DoubledRows(look.key, across_genes=dataset.one_row_per_unit)
         for seen in over_row_groups(dataset, self.columns, look) if self.columns else ():
             self._keep(seen)
             if seen.keys is not None:
