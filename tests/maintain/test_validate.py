@@ -123,3 +123,16 @@ def test_rows_without_a_key_are_told_and_the_other_checks_are_made(
     change_part(dataset, 1, lambda rows: rows.with_columns(pl.lit(None, rows.schema[column]).alias(column)))
     report = validate_dataset(dataset, reference=passed.reference)
     assert {"DS007", also} <= report.found(), report.summary()
+
+
+def test_without_a_gene_manifest_the_bodies_of_genes_are_those_of_the_reference(tmp_path: Path, passed: Passed) -> None:
+    dataset = tmp_path / "dataset"
+    options = {"reference": passed.reference, "eval_dir": passed.eval_dir, "output_dir": dataset, "kmer_sizes": (1,)}
+    build(**options, no_manifest=True)  # type: ignore[arg-type]
+    report = validate_dataset(dataset, reference=passed.reference)
+    left_out = {finding.code for finding in report.findings if finding.outcome == "not applicable"}
+    assert (report.found(), left_out) == (set(), {"DS019", "DS027"}), report.summary()
+    change_part(dataset, 1, lambda rows: rows.with_columns(pl.col("position") + 90_000))
+    assert "DS026" in validate_dataset(dataset, reference=passed.reference).found()
+    finding = validate_dataset(dataset, only=["DS026"]).findings[0]
+    assert "without --no-manifest" in finding.reason

@@ -46,7 +46,7 @@ def _manifest(seen: ExaminedDataset) -> Iterator[str]:
     try:
         read_manifest(seen.path, KIND, FORMAT_VERSION)
     except MetaSpliceAIError as error:
-        yield f"expected {error.expected}, found {error.found}"
+        yield f"expected {error.expected}, found {error.found}: {error.action}"
 
 
 def _complete(seen: ExaminedDataset) -> Iterator[str]:
@@ -225,7 +225,7 @@ def _constant(seen: ExaminedDataset) -> Iterator[str]:
 
 def _bodies(seen: ExaminedDataset) -> Iterator[str]:
     seen.rows.require("DS026")
-    genes = seen.genes.select("gene_id", "start", "end", chrom_of_gene="chrom", strand_of_gene="strand")
+    genes = seen.bodies.rename({"chrom": "chrom_of_gene", "strand": "strand_of_gene"})
     is_outside = (
         (pl.col("varying") != "")
         | (pl.col("chrom") != pl.col("chrom_of_gene"))
@@ -324,7 +324,7 @@ def _leakage(seen: ExaminedDataset) -> Iterator[str]:
     some = dataclasses.replace(dataset, files=tuple(files))
     if max(int(seen.rows.sites[f"is_{kind}"].sum()) for kind in _USUAL) < FEWEST_POSITIVES:
         raise NotApplicableError(f"fewer than {FEWEST_POSITIVES} donors and acceptors say nothing about a feature")
-    check_rows(load_rows(some, names, seen.genes, 0.0), names, dataset.table)
+    check_rows(load_rows(some, names, seen.bodies, 0.0), names, dataset.table)
     yield from ()  # what leaks is raised, by name
 
 
@@ -368,11 +368,11 @@ def _of_features(code: str) -> Callable[[ExaminedDataset], Iterator[str]]:
 
 
 DATASET_CHECKS: tuple[Check[ExaminedDataset], ...] = (
-    Check("DS001", "the manifest can be read and has this format version", "error", "restore manifest.json, or run `{migrate}`", _manifest),
+    Check("DS001", "the manifest can be read and has this format version", "error", "restore manifest.json from a copy; without one, build again in another folder with the options in BUILD_INFO.md, and the bytes are the same; a dataset of an older version is converted by `{migrate}`", _manifest),
     Check("DS002", "the build was completed", "error", "run `{resume}`; finished parts are kept", _complete),
     Check("DS003", "every file is there with the recorded size, rows and (with --verify) checksum", "error", _RESUME, _parts),
     Check("DS004", "every file in master is its finished batch", "error", _RESUME, _links),
-    Check("DS005", "no foreign and no leftover files", "error", "move the files that are named away: training reads every Parquet file in master; what an earlier run left is deleted by `{resume}`", _foreign),
+    Check("DS005", "no foreign and no leftover files", "error", "run `{clear}`: it deletes what was left over or is a copy, and names what it does not know; move such files away, because readers take every Parquet file in master for a part", _foreign),
     Check("DS006", "every file has the declared columns and types, and schema.json lists them", "error", _RESUME_OR_REBUILD, _schema),
     _of_rows("DS007"), _of_rows("DS008"), _of_rows("DS009"),
     Check("DS010", "sites read GT, GC, AT and AG, AC in the genome", "error", "give the reference that the dataset was built with, see DS028; if that is the one given, run `{rebuild}`", _motifs),
