@@ -70,9 +70,10 @@ def _problems_of_column(values: pl.Series, column: Column) -> list[str]:
         found.append(f"column {column.name} has {nulls} nulls")
     if values.dtype.is_float() and (bad := int((~values.is_finite()).sum())):
         found.append(f"column {column.name} has {bad} values that are NaN or infinite")
-    if _may_be_below(column) and (bad := int((values < column.low).sum())):
+    numbers = values.fill_nan(None) if values.dtype.is_float() else values  # polars puts NaN above all numbers
+    if _may_be_below(column) and (bad := int((numbers < column.low).sum())):
         found.append(f"column {column.name} has {bad} values below {column.low}")
-    if column.high is not None and (bad := int((values > column.high).sum())):
+    if column.high is not None and (bad := int((numbers > column.high).sum())):
         found.append(f"column {column.name} has {bad} values above {column.high}")
     if column.choices:
         # neighbours are mostly alike, and comparing them takes less than hashing every value
