@@ -134,9 +134,9 @@ def claim_stratum(result: EvaluationResult) -> str:
 
 
 def main_arm(result: EvaluationResult) -> Mapping[str, Any] | None:
-    """The arm an evaluation is about: the meta-model, else the last one that makes no different claim; None without any."""
+    """The arm an evaluation is about: the meta-model, else that of base scores, else the last that makes no other claim."""
     others = result.about["arms"][1:]
-    named = [arm for arm in others if arm["name"] == "meta"]
+    named = [arm for name in ("meta", "base_scores") for arm in others if arm["name"] == name]
     alike = [arm for arm in others if not is_different_claim(arm) and arm["name"] != RECALIBRATED]
     return next(iter(named + alike[::-1] + others), None)
 
@@ -154,6 +154,7 @@ def what_is_shown(result: EvaluationResult) -> Iterator[str]:
     arm = main_arm(result)
     if arm is not None:
         yield from _fold_by_fold(result, arm)
+        yield from _above_untrained(result, arm)
         yield from _what_features_add(result)
         yield from _errors(result, arm)
 
@@ -185,6 +186,14 @@ def _fold_by_fold(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[
                 f"on {kind}s shows {_direction(row, 'within_folds_difference').rstrip(',')} "
                 f"{change(row, 'within_folds_difference')}. The pooled number stands; this one says where to look."
             )
+
+
+def _above_untrained(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
+    """An arm beside the best untrained mean of several base models: whether there is more to it than averaging."""
+    rows = [row for row in result.contrasts.to_dicts() if (row["arm"], row["other"]) == (arm["name"], "best_mean")]
+    if rows and all(row["difference_low"] is not None for row in rows):
+        found = "; ".join(f"{row['splice_type']}s, {_direction(row, 'difference')} {change(row)}" for row in rows)
+        yield f"{_capital(arm['title'])} against the untrained mean of base models that is best on the other folds: {found}."
 
 
 def _what_features_add(result: EvaluationResult) -> Iterator[str]:

@@ -228,7 +228,9 @@ class BaseExplainer:
         start = base_margin(seen.start[channel])
         corrected = bool(seen.start[channel][0] >= np.float32(ensemble.gate))
         margin = ensemble.margin(channel, seen.features, start) if corrected else start
-        added = contributions(ensemble, channel, seen.features)[0] if corrected else np.zeros(len(self._names) + 1)
+        added = (
+            contributions(ensemble, channel, seen.features, start)[0] if corrected else np.zeros(len(self._names) + 1)
+        )
         if corrected and not is_residual(ensemble, channel):
             added[-1] -= float(start[0])  # the model's own logit stands: all of the base model's is taken away
         largest = [at for at in np.argsort(-np.abs(added[:-1]), kind="stable").tolist() if added[at]][:SHOWN]

@@ -17,7 +17,7 @@ from meta_spliceai.build.select import DEFAULT_GENES, DEFAULT_POLICY
 from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.maintain.rewrite import MAINTENANCE
 from meta_spliceai.schema.enrichers import BUILT_IN
-from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS
+from meta_spliceai.schema.tables import BASE_MODELS, ENRICHED_COLUMNS, ENRICHERS
 from meta_spliceai.store.folder import MANIFEST, Manifest
 
 UNKNOWN_OPTIONS = "OPTIONS"
@@ -89,6 +89,7 @@ def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extend
         words += ["--kmer-sizes", *(map(str, held["kmer_sizes"]) if held["kmer_sizes"] else "0")]
     if set(held.get(ENRICHERS, BUILT_IN)) != set(BUILT_IN):
         words += ["--enrichers", *held[ENRICHERS]]
+    words += ["--base-models", *held[BASE_MODELS]] if BASE_MODELS in held else []
     # which files evidence came from is not recorded, only what is in them
     evidence = [f"{name}=FILE" for name in sorted(held.get(ENRICHED_COLUMNS, {}))]
     words += ["--evidence", *evidence] if evidence else []

@@ -14,14 +14,24 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
-from meta_spliceai.train.arms import BASE_MEAN, RECALIBRATED, Arm
+from meta_spliceai.train.arms import BASE_MEAN, BEST_MEAN, RECALIBRATED, Arm
 from meta_spliceai.train.calibrate import Calibration, fit_calibration, logs_of_margin
 from meta_spliceai.train.classes import CLASSES, SOFTMAX, ClassLearner
 from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
 from meta_spliceai.train.plan import TrainPlan
-from meta_spliceai.train.residual import Correction, Examples, Method, Scorer, base_margin, fit_correction
+from meta_spliceai.train.residual import (
+    Correction,
+    Examples,
+    Method,
+    NothingLearnt,
+    Scorer,
+    base_margin,
+    chosen_start,
+    fit_correction,
+)
 from meta_spliceai.train.sampled import estimated_average_precision, estimated_count, weighted_average_precision
+from meta_spliceai.train.start import logit_columns
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -135,20 +145,31 @@ class FoldFitter:
                 action="build a dataset of more genes with splice sites, or give fewer --folds",
             )
 
-    def _fit(self, fold: int, arm: Arm, output: str) -> Correction:
-        method = self._plan.method
-        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, output)
-        rows, places = self.rows, self._training_rows(fold, output)
-        at = rows.gated[places]
-        examples = Examples(
+    def best_mean(self, fold: int, channel: str) -> Correction:
+        """What `BEST_MEAN` scores the genes of a fold with: a mean chosen on the other folds, which nothing corrects."""
+        places = self._training_rows(fold, channel)
+        examples = self._examples(BEST_MEAN, channel, places)
+        logits = logit_columns(self._plan.features_of(BEST_MEAN), channel)
+        return Correction(NothingLearnt(), 0.0, start=chosen_start(examples, logits, self._plan.method))
+
+    def _examples(self, arm: Arm, output: str, places: Indices) -> Examples:
+        rows, at = self.rows, self.rows.gated[places]
+        return Examples(
             features=rows.features[np.ix_(places, rows.columns(self._plan.features_of(arm)))],
             margin=base_margin(rows.start(output)[at]) if output in SITE_TYPES else np.zeros(at.size, dtype=np.float32),
             label=rows.truth(output)[at] if output in SITE_TYPES else ~(rows.is_donor | rows.is_acceptor)[at],
             weight=rows.weight[at] * self._drawn[1],
             group=self.group[at],
         )
+
+    def _fit(self, fold: int, arm: Arm, output: str) -> Correction:
+        method = self._plan.method
+        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, output)
+        rows, places = self.rows, self._training_rows(fold, output)
+        examples, at = self._examples(arm, output, places), rows.gated[places]
         if output != SOFTMAX:
-            return fit_correction(examples, method, seed=seed)
+            logits = logit_columns(self._plan.features_of(arm), output) if output in SITE_TYPES else ()
+            return fit_correction(examples, method, seed=seed, logits=logits)
         assert isinstance(method.learner, ClassLearner)
         codes = np.select([rows.is_donor[at], rows.is_acceptor[at]], [0, 1], 2).astype(np.int8)
         weight = examples.weight if method.weighted else np.ones(at.size)
@@ -169,7 +190,7 @@ class FoldFitter:
             start = _logs(self.rows.start(channel))
             if self._plan.artifacts.further_bases:
                 found.setdefault(BASE_MEAN.name, {})[channel] = start
-            for arm in self._plan.arms:
+            for arm in self._plan.fitted_arms:
                 found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, start, ensembles)
         return found
 
