@@ -37,6 +37,7 @@ from meta_spliceai.reference.registry import audit_references as reference_audit
 from meta_spliceai.reference.registry import list_references as reference_list
 from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
+from meta_spliceai.results.run import results
 from meta_spliceai.train.run import train
 from meta_spliceai.train.split_plan import split_plan
 from meta_spliceai.train.tune import tune
@@ -77,6 +78,7 @@ __all__ = [
     "reference_prepare",
     "reference_use",
     "report",
+    "results",
     "run",
     "split_plan",
     "train",

@@ -244,7 +244,10 @@ class FoldFitter:
 
 
 def _estimates(margin: Floats, label: BoolArray, weight: Floats) -> dict[str, float | None]:
-    """Weighted estimates of whole-gene numbers with their standard errors; calls are those at a probability of one half."""
+    """Weighted estimates of whole-gene numbers with their standard errors; calls are those at a probability of one half.
+
+    The unweighted average precision stands beside them to show what it is worth: it estimates nothing.
+    """
     called = margin >= 0
     precision = estimated_average_precision(margin, label, weight)
     false_calls = estimated_count(weight[called & ~label])
@@ -254,6 +257,7 @@ def _estimates(margin: Floats, label: BoolArray, weight: Floats) -> dict[str, fl
         "auc": weighted_auc(margin, label, weight),
         "average_precision": precision.value if precision else None,
         "average_precision_standard_error": precision.standard_error if precision else None,
+        "unweighted_average_precision": weighted_average_precision(margin, label, np.ones(label.size)),
         "false_positives": false_calls.value,
         "false_positives_standard_error": false_calls.standard_error,
         "false_negatives": estimated_count(weight[~called & label]).value,
