@@ -196,7 +196,11 @@ def test_a_killed_run_resumes_with_finished_folds_kept_and_leaves_the_same_bytes
         patch.setattr(parts, function, dying)
         with pytest.raises(Killed):
             train(**inputs.options(out_dir=out, threads=1))
-    kept = {name: entry for name, entry in read_manifest(out, "model_run", 2).parts.items() if name.startswith("fold_")}
+    kept = {
+        name: entry
+        for name, entry in read_manifest(out, parts.KIND, parts.FORMAT_VERSION).parts.items()
+        if name.startswith("fold_")
+    }
     assert list(kept)
     fitted = []
     fit_fold = fit.FoldFitter.fit_fold
