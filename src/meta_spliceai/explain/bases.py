@@ -53,10 +53,14 @@ class ChannelExplanation:
         Whether the annotation has it as one.
     base_probability
         The base model's score.
-    start_logit
-        What the correction starts from: the logit of the base model's score, or the mean logit of several base models.
+    start_logit, start_logit_of
+        The logit without a correction, and whose it is: the `base model`'s, or the `mean of base models`.
+    starts_from
+        Where corrections start from the mean of some base models' logits instead: the names of these features, joined by
+        ' + ', for each of the models that explain, alike ones once. How far they lie from `start_logit` is part of
+        `correction`, and of these features' contributions.
     corrected
-        Whether the base reaches the gate; below it, the score stands.
+        Whether the base reaches the gate; below it, `start_logit` stands.
     correction
         What is added to `start_logit`.
     logit, probability
@@ -75,6 +79,8 @@ class ChannelExplanation:
     is_site: bool
     base_probability: float
     start_logit: float
+    start_logit_of: str
+    starts_from: tuple[str, ...]
     corrected: bool
     correction: float
     logit: float
@@ -108,11 +114,15 @@ class BaseExplanation:
             site = "an annotated site" if one.is_site else "no annotated site"
             lines.append(
                 f"  {kind:<8} {site}: base model {one.base_probability:.4f}; "
-                f"logit {one.start_logit:+.2f} {one.correction:+.2f} = {one.logit:+.2f}, probability {one.probability:.4f}"
+                f"logit of the {one.start_logit_of} {one.start_logit:+.2f}, correction {one.correction:+.2f}, "
+                f"sum {one.logit:+.2f}, probability {one.probability:.4f}"
             )
             if not one.corrected:
-                lines.append("    below the gate: the base model's score stands")
+                lines.append(f"    below the gate: the score of the {one.start_logit_of} stands")
                 continue
+            if one.starts_from:
+                named = "; or ".join(f"the mean of {names}" if " + " in names else names for names in one.starts_from)
+                lines.append(f"    starts from {named}; the way there is part of the correction")
             for held in one.contributions:
                 value = "missing" if held.value is None else f"{held.value:.4g}"
                 lines.append(f"    {held.contribution:+7.3f}  {held.feature} = {value}  ({held.family})")
@@ -242,6 +252,8 @@ class BaseExplainer:
             is_site=is_site,
             base_probability=float(seen.base[channel][0]),
             start_logit=float(logit(seen.start[channel])[0]),
+            start_logit_of="base model" if seen.start is seen.base else "mean of base models",
+            starts_from=self._starts(ensemble, channel) if corrected else (),
             corrected=corrected,
             correction=float(margin[0]) - float(start[0]),
             logit=float(margin[0]),
@@ -251,6 +263,10 @@ class BaseExplainer:
             contributions=tuple(self._contribution(at, seen, added[at]) for at in largest),
             other_features=float(added[:-1].sum() - added[largest].sum()),
         )
+
+    def _starts(self, ensemble: Ensemble, channel: str) -> tuple[str, ...]:
+        starts = (" + ".join(self._names[at] for at in one.start) for one in ensemble.corrections[channel] if one.start)
+        return tuple(dict.fromkeys(starts))
 
     def _contribution(self, at: int, seen: SeenBase, added: float) -> Contribution:
         feature, value = self._run.model.features[at], float(seen.features[0, at])

@@ -195,6 +195,12 @@ class FoldFitter:
                 found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, start, ensembles)
         return found
 
+    def out_of_fold_of(self, arm: Arm, ensembles: Mapping[int, Mapping[str, Scorer]]) -> dict[str, Logs]:
+        """Scores of every row by the model of one arm that had not seen it, by channel."""
+        return {
+            channel: self._corrected(arm, channel, _logs(self.rows.start(channel)), ensembles) for channel in SITE_TYPES
+        }
+
     def _corrected(self, arm: Arm, channel: str, start: Logs, ensembles: Mapping[int, Mapping[str, Scorer]]) -> Logs:
         log_p, log_not_p = start.log_p.copy(), start.log_not_p.copy()
         columns = self.rows.columns(self._plan.features_of(arm))

@@ -275,7 +275,7 @@ class _Search:
         # the site types of a fold are fitted side by side already
         with ThreadPoolExecutor(max_workers=max(1, self.plan.threads // len(SITE_TYPES))) as pool:
             ensembles = dict(zip(folds, pool.map(fit, folds), strict=True))
-        scores = fitter.out_of_fold(ensembles)[arm.name]
+        scores = fitter.out_of_fold_of(arm, ensembles)
         found = {channel: fitter.average_precision(channel, scores[channel]) for channel in SITE_TYPES}
         return {channel: value for channel, value in found.items() if value is not None}
 
