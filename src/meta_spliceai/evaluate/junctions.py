@@ -18,13 +18,12 @@ from meta_spliceai.evaluate.bases import Bases
 from meta_spliceai.evaluate.bootstrap import Drawn
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import Predictions
-from meta_spliceai.evaluate.strata import ALL
+from meta_spliceai.evaluate.strata import ALL, JUNCTIONS
 from meta_spliceai.evaluate.tally import Flags
 from meta_spliceai.formats.contigs import common_names
 from meta_spliceai.formats.junctions import read_junctions, sites_of_junctions
 from meta_spliceai.genome.labels import SITE_TYPES
 
-JUNCTIONS = "junctions"
 EXPRESSED_SITES = 2
 """Supported sites that a gene group needs to count as expressed."""
 

@@ -13,11 +13,11 @@ from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.bases import Bases, load_bases
 from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, Drawn, multiplicities
 from meta_spliceai.evaluate.fields import SCHEMA_VERSION
-from meta_spliceai.evaluate.junctions import JUNCTIONS, JunctionTruth, junction_truth, measure_junctions
+from meta_spliceai.evaluate.junctions import JunctionTruth, junction_truth, measure_junctions
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
 from meta_spliceai.evaluate.result import TABLES, EvaluationResult, write_evaluation
-from meta_spliceai.evaluate.strata import ALL, FEW_SITES, STRATA, unseen_share, with_score_bins
+from meta_spliceai.evaluate.strata import ALL, FEW_SITES, JUNCTIONS, STRATA, unseen_share, with_score_bins
 from meta_spliceai.evaluate.usage import site_usage, usage_rows
 from meta_spliceai.evaluate.words import DEFINITIONS, main_table, plain_words
 from meta_spliceai.genome.labels import SITE_TYPES

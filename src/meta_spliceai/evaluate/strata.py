@@ -143,6 +143,8 @@ def _bin_strata() -> tuple[Stratum, ...]:
 
 ALL = "all"
 BASE_UNSEEN = "base_unseen"
+JUNCTIONS = "junctions"
+"""Not a subset but another truth, whose rows stand among those of the strata: sites that RNA-seq junctions support."""
 
 STRATA: tuple[Stratum, ...] = (
     _bases(ALL, "every base of every held-out gene", _EVERY),

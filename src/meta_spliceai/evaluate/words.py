@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from meta_spliceai.evaluate.bootstrap import FEW_GROUPS
-from meta_spliceai.evaluate.strata import ALL, BASE_UNSEEN, FEW_SITES
+from meta_spliceai.evaluate.strata import ALL, BASE_UNSEEN, FEW_SITES, JUNCTIONS
 from meta_spliceai.genome.labels import SITE_TYPES
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ DEFINITIONS = {
 }
 
 _TITLE_WIDTH, _CHANGE_WIDTH = 27, 27
+BEST_MEAN = "best_mean"
+"""The arm that trained ones have to beat where there are several base models."""
 RECALIBRATED = "recalibrated"
 """The arm that keeps the reference arm's order, so that a verdict on its ranking would say nothing."""
 
@@ -67,6 +69,16 @@ def is_different_claim(arm: Mapping[str, Any]) -> bool:
     return arm["profile"] in DIFFERENT_CLAIMS
 
 
+def is_ablation(arm: Mapping[str, Any]) -> bool:
+    """Whether an arm is there to say what features add, and has a table of its own (`meta-spliceai ablation`)."""
+    return bool(arm["profile"]) and str(arm["name"]).startswith(("without_", "only_"))
+
+
+def plain_name(name: str) -> str:
+    """The name of a stratum as people write it."""
+    return {"gt_ag": "GT-AG", "gc_ag": "GC-AG", "at_ac": "AT-AC", "lncrna": "lncRNA"}.get(name, name.replace("_", " "))
+
+
 def _cells(result: EvaluationResult, kind: str, arm: Mapping[str, Any]) -> str:
     row, errors = result.ranking(ALL, kind, arm["name"]), result.errors(kind, arm["name"])
     is_reference = arm["name"] == result.about["reference_arm"]
@@ -95,7 +107,13 @@ def change(row: Mapping[str, Any], name: str = "difference") -> str:
 
 def plain_words(result: EvaluationResult) -> list[str]:
     """What the numbers show, and what they do not, as sentences."""
-    return [*what_was_measured(result), *what_is_shown(result), *what_psi_says(result), *what_is_not_shown(result)]
+    return [
+        *what_was_measured(result),
+        *what_is_shown(result),
+        *what_psi_says(result),
+        *what_junctions_say(result),
+        *what_is_not_shown(result),
+    ]
 
 
 def what_was_measured(result: EvaluationResult) -> Iterator[str]:
@@ -174,7 +192,7 @@ def what_is_shown(result: EvaluationResult) -> Iterator[str]:
     """A verdict on each arm, what its features add, and its errors."""
     stratum = claim_stratum(result)
     for arm in result.about["arms"][1:]:
-        if arm["name"] == RECALIBRATED:
+        if arm["name"] == RECALIBRATED or is_ablation(arm):
             continue
         rows = {kind: result.ranking(stratum, kind, arm["name"]) for kind in SITE_TYPES}
         found = "; ".join(f"{kind}s, {verdict(row)}" for kind, row in rows.items())
@@ -221,10 +239,11 @@ def _fold_by_fold(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[
 
 def _above_untrained(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
     """An arm beside the best untrained mean of several base models: whether there is more to it than averaging."""
-    rows = [row for row in result.contrasts.to_dicts() if (row["arm"], row["other"]) == (arm["name"], "best_mean")]
+    rows = [row for row in result.contrasts.to_dicts() if (row["arm"], row["other"]) == (arm["name"], BEST_MEAN)]
     if rows and all(row["difference_low"] is not None for row in rows):
         found = "; ".join(f"{row['splice_type']}s, {_direction(row, 'difference')} {change(row)}" for row in rows)
-        yield f"{_capital(arm['title'])} against the untrained mean of base models that is best on the other folds: {found}."
+        where = "" if claim_stratum(result) == ALL else ", over all bases"
+        yield f"{_capital(arm['title'])} against the untrained mean of base models that is best on the other folds{where}: {found}."
 
 
 def _what_features_add(result: EvaluationResult) -> Iterator[str]:
@@ -258,16 +277,46 @@ def _errors(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
 
 def what_psi_says(result: EvaluationResult) -> Iterator[str]:
     """How well each arm tells used from unused annotated sites, where PSI was given."""
-    rows = result.about.get("site_usage", [])
+    titles = {arm["name"]: arm["title"] for arm in result.about["arms"]}
+    main = main_arm(result)
     for kind in SITE_TYPES:
-        own = [row for row in rows if row["splice_type"] == kind]
+        own = [row for row in usage_rows_of(result) if row["splice_type"] == kind]
         if own:
             found = ", ".join(
-                f"{row['arm']} {row['auc']:.3f}"
+                f"{titles[row['arm']]} {row['auc']:.3f}"
                 + (f" [{row['auc_low']:.3f}, {row['auc_high']:.3f}]" if row["auc_low"] is not None else "")
                 for row in own
             )
-            yield f"AUC of {own[0]['used']:,} used against {own[0]['unused']:,} unused annotated {kind}s, by PSI: {found}."
+            against = "".join(
+                f" {_capital(titles[row['arm']])} against {_reference_words(result)}: {_direction(row, 'difference')} {change(row)}."
+                for row in own
+                if main and row["arm"] == main["name"] and row["difference_low"] is not None
+            )
+            yield (
+                f"AUC of {own[0]['used']:,} used against {own[0]['unused']:,} unused annotated {kind}s, by PSI: {found}.{against}"
+            )
+
+
+def usage_rows_of(result: EvaluationResult) -> list[Mapping[str, Any]]:
+    """The rows of `site_usage` worth showing: not those of the recalibrated arm, which keeps the reference arm's order."""
+    left_out = {arm["name"] for arm in result.about["arms"] if arm["name"] == RECALIBRATED or is_ablation(arm)}
+    return [row for row in result.about.get("site_usage", []) if row["arm"] not in left_out]
+
+
+def has_junctions(result: EvaluationResult) -> bool:
+    """Whether sites that RNA-seq junctions support were measured as a second truth."""
+    return any(stratum["name"] == JUNCTIONS for stratum in result.about["strata"])
+
+
+def what_junctions_say(result: EvaluationResult) -> Iterator[str]:
+    """What becomes of the verdict on the main arm where RNA-seq junctions are the truth."""
+    arm = main_arm(result)
+    if arm is not None and has_junctions(result):
+        rows = {kind: result.ranking(JUNCTIONS, kind, arm["name"]) for kind in SITE_TYPES}
+        found = "; ".join(f"{row['sites']:,} {kind}s, {verdict(row)}" for kind, row in rows.items())
+        yield (
+            f"With the sites that RNA-seq junctions support as the truth, {arm['title']} against {_reference_words(result)}: {found}."
+        )
 
 
 def what_is_not_shown(result: EvaluationResult) -> Iterator[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.evaluate.result import EvaluationResult
+from meta_spliceai.evaluate.words import plain_name
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.report import detail_figures, page
-from meta_spliceai.report.drawing import as_svg
+from meta_spliceai.report import detail_figures, page, ranking_figures
+from meta_spliceai.report.drawing import BETTER, WORSE, Look, as_svg
 
 FEATURES, ABLATION = "feature_manifest.csv", "ablation.tsv"
 
@@ -61,13 +62,52 @@ def ablation(result: EvaluationResult, table: pl.DataFrame | None) -> str:
         "its difference to the whole model and to the base model with 95 % intervals, paired. A family without which nothing "
         "is lost may still help alone, because families share information."
     )
+    several = (
+        "There are several base models, and every arm starts from a mean of their logits, also one without their features: what is "
+        "lost without them is what they say beyond that mean, not what a base model adds. That is measured with fewer base "
+        "models (the command results)."
+    )
     shown = table.select(
         "splice_type", "arm", "average_precision", *(f"to_{other}{end}" for other in ("full", "base") for end in _ENDS)
     )
     titles = {"splice_type": "sites", "average_precision": "average precision"}
     for other, against in (("full", "to the whole model"), ("base", "to the base model")):
         titles |= dict(zip((f"to_{other}{end}" for end in _ENDS), (against, "from", "to"), strict=True))
-    return page.section(title, page.paragraph(words), page.table(shown, titles, parted_by="splice_type"))
+    formats = {f"to_{other}{end}": page.signed for other in ("full", "base") for end in _ENDS}
+    caption = (
+        "Change in average precision against the whole model: above, what is lost (or gained) without a family of features; below "
+        "the line, what one family reaches alone. Bars are 95 % intervals, paired."
+    )
+    has_several = any(arm["name"] == "base_mean" for arm in result.about["arms"])
+    svg = as_svg(ranking_figures.forest(_ablation_rows(table)))
+    return page.section(
+        title,
+        page.paragraph(words),
+        page.paragraph(several) if has_several else "",
+        page.figure(
+            svg,
+            "Forest plot of the ablation",
+            caption,
+            page.table(shown, titles, formats, parted_by="splice_type"),
+        ),
+    )
+
+
+def _ablation_rows(table: pl.DataFrame) -> list[ranking_figures.ForestRow]:
+    """A line per arm but the whole model, in the order of what donors and acceptors lose together."""
+    arms = table.filter(pl.col("change") != "whole").group_by("change", "of", "arm").agg(pl.col("to_full").mean())
+    ordered = arms.sort(pl.col("change") == "only", "to_full", "arm", nulls_last=True)
+    found: list[ranking_figures.ForestRow] = []
+    for one in ordered.iter_rows(named=True):
+        rows = {}
+        for kind in SITE_TYPES:
+            row = table.filter(arm=one["arm"], splice_type=kind).row(0, named=True)
+            rows[kind] = {f"difference{end}": row[f"to_full{end}"] for end in _ENDS} | {"sites": 0}
+        label = f"{one['change']} {plain_name(one['of'])}"
+        first_alone = one["change"] == "only" and not any(line.label.startswith("only") for line in found)
+        look = Look(BETTER if one["change"] == "only" else WORSE, marker="D" if one["change"] == "only" else "o")
+        found.append(ranking_figures.ForestRow(label, rows, look, rule_above=first_alone and bool(found)))
+    return found
 
 
 def sampling(result: EvaluationResult) -> str:

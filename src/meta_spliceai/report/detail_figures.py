@@ -109,13 +109,17 @@ def _draw_groups(axis: Axes, changes: pl.DataFrame) -> None:
 
 
 def _name_extremes(axis: Axes, names: Sequence[str], change: npt.NDArray[np.float64]) -> None:
-    """Name the largest changes on either side, each label moved off the one before where they would touch."""
-    step = 0.045 * float(change.max() - change.min())
+    """Name the largest changes on either side, each label moved off the one before where they would touch.
+
+    Small changes are not named: their labels would lie on other dots.
+    """
+    span = float(change.max() - change.min())
+    step, least = 0.045 * span, 0.08 * span
     for ends, side in ((range(_EXTREMES), 1), (range(-1, -_EXTREMES - 1, -1), -1)):
         height = -side * np.inf
         for at in ends:
             place, value = at % change.size, float(change[at])
-            if side * value >= 0:
+            if -side * value <= least:
                 break
             height = max(value, height + step) if side > 0 else min(value, height - step)
             axis.annotate(

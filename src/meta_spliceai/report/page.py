@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import polars as pl
 
@@ -23,7 +24,7 @@ h2 { font-size: 1.25rem; margin: 3.2rem 0 .5rem; padding-top: 1.1rem; border-top
 h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; }
 p, li, figcaption, dd { max-width: 46rem; } p { margin: .5rem 0; } .soft { color: var(--soft); }
 ul { padding-left: 1.2rem; margin: .6rem 0; } li { margin: .3rem 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; margin: 1.6rem 0 1.2rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem; margin: 1.6rem 0 1.2rem; }
 .card { background: var(--tint); border: 1px solid var(--line); border-radius: .5rem; padding: .9rem 1.1rem; }
 .card .what { color: var(--soft); font-size: .88rem; } .card .value { font-size: 1.7rem; font-weight: 650; line-height: 1.3; }
 .card .value, table, .numeric { font-variant-numeric: tabular-nums; } .card .bounds { color: var(--soft); font-size: .92rem; }
@@ -67,6 +68,15 @@ def signed(value: object) -> str:
 def minus(text: str) -> str:
     """Numbers with a real minus sign."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def with_bounds(row: Mapping[str, Any], name: str, shown: Format) -> str:
+    """A number with its interval in small print below it."""
+    if row[name] is None:
+        return "too few"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    bounds = "no interval" if low is None else f"{shown(low)} to {shown(high)}"
+    return f"{shown(row[name])}<br><small>{bounds}</small>"
 
 
 def rounded(decimals: int) -> Format:

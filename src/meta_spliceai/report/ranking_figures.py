@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from meta_spliceai.evaluate.result import EvaluationResult
-from meta_spliceai.evaluate.strata import ALL
-from meta_spliceai.evaluate.words import change, is_different_claim
+from meta_spliceai.evaluate.strata import ALL, JUNCTIONS
+from meta_spliceai.evaluate.words import change, is_different_claim, plain_name
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.report.drawing import INK, LINE, PAPER, SOFT, Arm, Look, looks_of, new_figure, plain_grid, typeset
 
@@ -60,10 +60,12 @@ def stratum_rows(result: EvaluationResult, arm: Arm) -> list[ForestRow]:
     """A line per stratum for one arm; strata that hold every site or none are left out."""
     look, found = looks_of(result.about["arms"])[arm["name"]], []
     for stratum in result.about["strata"]:
+        if stratum["name"] == JUNCTIONS:  # not a subset: sites are others there
+            continue
         rows = {kind: result.ranking(stratum["name"], kind, arm["name"]) for kind in SITE_TYPES}
         whole = result.about["measured"]["sites"]
         if stratum["name"] == ALL or any(0 < row["sites"] < whole[kind] for kind, row in rows.items()):
-            found.append(ForestRow(stratum["name"].replace("_", " "), rows, look))
+            found.append(ForestRow(plain_name(stratum["name"]), rows, look))
     return found
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from meta_spliceai.errors import StoreError
-from meta_spliceai.evaluate.result import EvaluationResult, load_evaluation
+from meta_spliceai.evaluate.result import TABLES, EvaluationResult, load_evaluation
+from meta_spliceai.evaluate.words import is_ablation
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.report import background, page, sections
+from meta_spliceai.report import background, page, second_truths, sections
 from meta_spliceai.report.drawing import styled
 from meta_spliceai.store.atomic import write_text
 
@@ -87,6 +89,8 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None, ablat
         f"meta-spliceai {result.about['software'].get('meta-spliceai', '')}"
     )
     with styled():
+        adding = background.ablation(result, ablation)
+        result = _without_ablation(result)
         parts = [
             sections.summary(result),
             sections.arms(result),
@@ -95,12 +99,22 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None, ablat
             sections.calibration(result),
             sections.groups(result),
             sections.strata(result),
+            second_truths.section(result),
             background.importance(features),
-            background.ablation(result, ablation),
+            adding,
             background.sampling(result),
             background.made_from(result),
         ]
     return page.page("Does the meta-model beat the base model?", subtitle, parts)
+
+
+def _without_ablation(result: EvaluationResult) -> EvaluationResult:
+    """The same without the arms of an ablation, which have a part of their own and would crowd out the others."""
+    left_out = [arm["name"] for arm in result.about["arms"] if is_ablation(arm)]
+    about = {**result.about, "arms": [arm for arm in result.about["arms"] if not is_ablation(arm)]}
+    frames = {name: getattr(result, name).filter(~pl.col("arm").is_in(left_out)) for name in TABLES}
+    contrasts = frames.pop("contrasts").filter(~pl.col("other").is_in(left_out))
+    return replace(result, about=about, contrasts=contrasts, **frames)
 
 
 def _build(result: EvaluationResult) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import polars as pl
 
 from meta_spliceai.evaluate.result import EvaluationResult
-from meta_spliceai.evaluate.strata import ALL
+from meta_spliceai.evaluate.strata import ALL, JUNCTIONS
 from meta_spliceai.evaluate.words import (
+    BEST_MEAN,
     claim_stratum,
     is_different_claim,
     main_arm,
     number,
+    plain_name,
     verdict,
     what_is_not_shown,
     what_is_shown,
@@ -40,6 +43,7 @@ def summary(result: EvaluationResult) -> str:
     """The two numbers that matter, and the sentences that say what they show and what they do not."""
     arm = main_arm(result)
     items = [] if arm is None else [_card(result, arm, kind) for kind in SITE_TYPES]
+    items += [] if arm is None else [card for kind in SITE_TYPES for card in _untrained_card(result, arm, kind)]
     parts = {
         "What was measured": what_was_measured(result),
         "What it shows": what_is_shown(result),
@@ -52,10 +56,25 @@ def summary(result: EvaluationResult) -> str:
 def _card(result: EvaluationResult, arm: Arm, kind: str) -> str:
     stratum = claim_stratum(result)
     row = result.ranking(stratum, kind, arm["name"])
-    where = "" if stratum == ALL else f" ({stratum.replace('_', ' ')})"
+    where = "" if stratum == ALL else f" ({plain_name(stratum)})"
     what = f"{kind}s{where}: change in average precision, {arm['title']} against base model"
     if row["difference"] is None:
         return page.card(what, "too few sites", f"{row['sites']} sites", "nothing can be said")
+    return _difference_card(what, row)
+
+
+def _untrained_card(result: EvaluationResult, arm: Arm, kind: str) -> Iterator[str]:
+    """With several base models: the arm beside their best untrained mean, which is what training has to beat."""
+    found = result.contrasts.filter(splice_type=kind, arm=arm["name"], other=BEST_MEAN)
+    for row in found.drop_nulls("difference").iter_rows(named=True):
+        where = "" if claim_stratum(result) == ALL else " (all bases)"
+        yield _difference_card(
+            f"{kind}s{where}: change in average precision, {arm['title']} against the best untrained mean of base models",
+            row,
+        )
+
+
+def _difference_card(what: str, row: dict[str, Any]) -> str:
     words = verdict(row).split(",")[0]
     tone = {"a gain": "gain", "a loss": "loss"}.get(words, "")
     bounds = "no interval"
@@ -131,23 +150,14 @@ def _main_row(result: EvaluationResult, kind: str, arm: Arm) -> str:
     row, errors = result.ranking(ALL, kind, arm["name"]), result.errors(kind, arm["name"])
     is_reference = arm["name"] == result.about["reference_arm"]
     values = (
-        _with_bounds(row, "average_precision", page.shown),
-        "reference" if is_reference else _with_bounds(row, "difference", page.signed),
-        "" if is_reference else _with_bounds(row, "within_folds_difference", page.signed),
+        page.with_bounds(row, "average_precision", page.shown),
+        "reference" if is_reference else page.with_bounds(row, "difference", page.signed),
+        "" if is_reference else page.with_bounds(row, "within_folds_difference", page.signed),
         number(row["top_k_accuracy"]), page.shown(errors["false_positives"]), page.shown(errors["false_negatives"]),
     )  # fmt: skip
     title = escape(arm["title"]) + ("<br><small>a different claim</small>" if is_different_claim(arm) else "")
     cells = "".join(f"<td>{value}</td>" for value in values)
     return f'<tr{" class=reference" if is_reference else ""}><td class="text">{title}</td>{cells}</tr>'
-
-
-def _with_bounds(row: dict[str, Any], name: str, shown: page.Format) -> str:
-    """A number with its interval in small print below it."""
-    if row[name] is None:
-        return "too few"
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    bounds = "no interval" if low is None else f"{shown(low)} to {shown(high)}"
-    return f"{shown(row[name])}<br><small>{bounds}</small>"
 
 
 def curves(result: EvaluationResult) -> str:
@@ -251,11 +261,16 @@ def groups(result: EvaluationResult) -> str:
     )
 
 
+def _subsets(result: EvaluationResult) -> list[dict[str, Any]]:
+    """The strata but for junctions, which are another truth and have a part of their own."""
+    return [item for item in result.about["strata"] if item["name"] != JUNCTIONS]
+
+
 def strata(result: EvaluationResult) -> str:
     """Subsets of bases: a picture of the main arm, and a table of all arms."""
     title, arm = "Where the change is", main_arm(result)
-    meanings = page.bullets([f"{item['name'].replace('_', ' ')}: {item['meaning']}" for item in result.about["strata"]])
-    everything = pl.concat([result.arms, result.strata])
+    meanings = page.bullets([f"{plain_name(item['name'])}: {item['meaning']}" for item in _subsets(result)])
+    everything = pl.concat([result.arms, result.strata.filter(pl.col("stratum") != JUNCTIONS)])
     names = ["splice_type", "stratum", "arm", "sites", "groups", "average_precision", "difference", "difference_low", "difference_high", "caution"]  # fmt: skip
     numbers = page.table(
         _titled(everything, result).select(names), {"splice_type": "site", "average_precision": "AP"}, _CHANGE
