@@ -137,7 +137,7 @@ def test_arms_of_an_ablation_have_a_part_of_their_own(tmp_path: Path) -> None:
     own = re.search(r"<section><h2>What each family of features adds</h2>.*?</section>", html, flags=re.DOTALL)
     assert own
     assert ">without kmer<" in own[0]
-    assert ">only all base score<" in own[0]
+    assert ">only all base score features<" in own[0]
     assert "meta-model without_kmer" not in html.replace(own[0], "")
     assert "without_kmer" not in " ".join(sentence for sentence in found.summary().splitlines() if sentence[:2] == "- ")
     row = found.contrasts.filter(splice_type="donor", arm="only_all_base_score", other="meta").row(0, named=True)

@@ -15,7 +15,9 @@ from sklearn.metrics import average_precision_score
 from meta_spliceai.basemodel import registry
 from meta_spliceai.basepass.run import run as base_pass
 from meta_spliceai.errors import InputError
-from meta_spliceai.results import ResultsMade, results
+from meta_spliceai.report import drawing
+from meta_spliceai.results import ResultsMade, picture, results
+from meta_spliceai.results.page import page as write_page
 from meta_spliceai.train.matrix import open_dataset
 from tests.basepass.conftest import TOYS
 from tests.build.conftest import Passed
@@ -108,6 +110,54 @@ def test_the_page_says_what_the_numbers_say(made: ResultsMade, numbers: Any) -> 
     assert all(len(set(widths)) == 1 for widths in tables)
     assert sum(map(len, tables)) == len(heads)
     assert made.picture.read_text().lstrip().startswith("<?xml")
+
+
+def test_the_page_is_made_of_nothing_but_the_numbers(made: ResultsMade, numbers: Any) -> None:
+    """As they were written: no number lives in memory only."""
+    assert write_page(numbers, "results.svg", "What was asked.\n") == made.page.read_text()
+
+
+def test_what_is_said_of_every_set_is_said_once(made: ResultsMade, numbers: Any) -> None:
+    page = made.page.read_text()
+    truth = next(words for words in numbers["sets"][0]["in_words"] if words.startswith("Truth is the annotation"))
+    assert page.count(truth) == 1 < sum(truth in one["in_words"] for one in numbers["sets"])
+    for one in numbers["sets"]:
+        assert all(f"- {words}\n" in page for words in one["in_words"])
+
+
+def test_the_picture_names_each_set_once_and_strata_stand_beside_the_best_mean(
+    made: ResultsMade, numbers: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(picture, "styled", lambda **_: drawing.styled())  # text as text, to be read
+    picture.draw(numbers, tmp_path / "results.svg")
+    labels = re.findall(r">([^<>]+)</text>", (tmp_path / "results.svg").read_text())
+    assert labels.count("toy") == labels.count("toy + second") == 1
+    assert labels.count("meta-model") == 2
+    page = made.page.read_text()
+    assert "| bases | site | sites | base model AP | best mean AP | meta-model AP | change [95 %] |" in page
+    best = numbers["sets"][1]["results"]["donor"]["best_mean"]["strata"]["protein_coding"]["average_precision"]
+    assert f"| {best:.4f} | " in page[page.index("| protein coding | donor |", page.index("## toy + second")) :]
+
+
+def test_second_truths_have_tables_of_all_arms(numbers: Any) -> None:
+    asked: Any = json.loads(json.dumps(numbers))
+    for one in asked["sets"]:
+        for kind in ("donor", "acceptor"):
+            for place, (arm, found) in enumerate(one["results"][kind].items()):
+                found["strata"]["junctions"] = {**found["strata"]["all"], "sites": 7}
+                one["site_usage"].append(
+                    {"splice_type": kind, "arm": arm, "used": 30, "unused": 9, "auc": 0.7 + place / 100}
+                    | {"auc_low": 0.6, "auc_high": 0.9, "difference": -0.00001, "difference_low": -0.1}
+                    | {"difference_high": 0.1}
+                )
+    asked["strata"].append({"name": "junctions", "meaning": "another truth: reads"})
+    page = write_page(asked, "results.svg", "")
+    assert page.count("### Used and unused sites\n") == page.count("### RNA-seq junctions\n") == 2
+    assert "30 used against 9 unused donors and 30 used against 9 unused acceptors" in page
+    assert "| meta-model | 0.7" in page
+    assert "[0.6000, 0.9000] | 0.0000 [-0.1000, +0.1000] |" in page
+    assert "Another truth: reads; 7 donors and 7 acceptors." in page
+    assert "| junctions |" not in page
 
 
 def test_the_same_command_again_gives_the_same_bytes(made: ResultsMade, options: dict[str, Any], numbers: Any) -> None:

@@ -79,6 +79,13 @@ def plain_name(name: str) -> str:
     return {"gt_ag": "GT-AG", "gc_ag": "GC-AG", "at_ac": "AT-AC", "lncrna": "lncRNA"}.get(name, name.replace("_", " "))
 
 
+def plain_family(name: str) -> str:
+    """What an arm of an ablation goes without, or keeps: a family of features, or all of an origin; names of models stay."""
+    if name.startswith("all_"):
+        return f"all {plain_name(name.removeprefix('all_'))} features"
+    return plain_name(name) if name in ("own_score", "mean_score") else name
+
+
 def _cells(result: EvaluationResult, kind: str, arm: Mapping[str, Any]) -> str:
     row, errors = result.ranking(ALL, kind, arm["name"]), result.errors(kind, arm["name"])
     is_reference = arm["name"] == result.about["reference_arm"]

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.evaluate.result import EvaluationResult
-from meta_spliceai.evaluate.words import plain_name
+from meta_spliceai.evaluate.words import plain_family
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.report import detail_figures, page, ranking_figures
 from meta_spliceai.report.drawing import BETTER, WORSE, Look, as_svg
@@ -103,7 +103,7 @@ def _ablation_rows(table: pl.DataFrame) -> list[ranking_figures.ForestRow]:
         for kind in SITE_TYPES:
             row = table.filter(arm=one["arm"], splice_type=kind).row(0, named=True)
             rows[kind] = {f"difference{end}": row[f"to_full{end}"] for end in _ENDS} | {"sites": 0}
-        label = f"{one['change']} {plain_name(one['of'])}"
+        label = f"{one['change']} {plain_family(one['of'])}"
         first_alone = one["change"] == "only" and not any(line.label.startswith("only") for line in found)
         look = Look(BETTER if one["change"] == "only" else WORSE, marker="D" if one["change"] == "only" else "o")
         found.append(ranking_figures.ForestRow(label, rows, look, rule_above=first_alone and bool(found)))

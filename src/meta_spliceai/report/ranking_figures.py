@@ -28,7 +28,7 @@ class ForestRow:
     label
         At its left.
     rows
-        The row of the ranking by site type.
+        The row of the ranking by site type; empty for a line that is a heading.
     look
         Of its marks.
     fold_by_fold
@@ -84,7 +84,8 @@ def draw_forest(axis: Axes, rows: Sequence[ForestRow], kind: str) -> None:
     for place, line in enumerate(rows):
         if line.rule_above:
             axis.axhline(place - 0.52, color=LINE, linewidth=1)
-        _draw_line(axis, place, line, line.rows[kind])
+        if line.rows:
+            _draw_line(axis, place, line, line.rows[kind])
     axis.set_yticks(range(len(rows)), [line.label for line in rows])
     axis.set_ylim(len(rows) - 0.5, -0.65)
     axis.set_xlim(_limits(rows))

@@ -2,7 +2,7 @@
 
 steps     the runs that it takes, one after another, each resumed where it was interrupted
 numbers   what they measured, as one JSON object
-page      that object as Markdown
+page      that object as Markdown; cells are its numbers
 picture   the same as a picture
 run       all of it: the command `results`
 """

@@ -16,7 +16,7 @@ from typing import Any
 
 from meta_spliceai.evaluate.result import EvaluationResult, metrics_of
 from meta_spliceai.evaluate.strata import ALL
-from meta_spliceai.evaluate.words import plain_words
+from meta_spliceai.evaluate.words import plain_words, what_psi_says
 from meta_spliceai.explain.ablation import ablation_table
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.results.steps import Measured
@@ -89,7 +89,8 @@ def _set(one: Measured) -> dict[str, Any]:
         "site_usage": about.get("site_usage", []),
         "starts": chosen_starts(one.run_dir),
         "sampled_and_whole": sampled_and_whole(one),
-        "in_words": plain_words(one.evaluation),
+        # how arms tell used from unused sites stands in `site_usage`
+        "in_words": [words for words in plain_words(one.evaluation) if words not in set(what_psi_says(one.evaluation))],
     }
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from meta_spliceai.evaluate.strata import ALL
-from meta_spliceai.evaluate.words import is_different_claim
+from meta_spliceai.evaluate.strata import ALL, JUNCTIONS
+from meta_spliceai.evaluate.words import is_different_claim, plain_family, plain_name
 from meta_spliceai.genome.labels import SITE_TYPES
+from meta_spliceai.results.cells import Json, change, count_of, measured, number, signed, table
 from meta_spliceai.train.arms import BASE, BEST_MEAN, RECALIBRATED
-
-Json = Mapping[str, Any]
 
 _MAIN_ARM = "meta"
 
@@ -31,6 +30,7 @@ def page(numbers: Json, picture: str, introduction: str) -> str:
         "# Results",
         introduction.strip(),
         _reading(numbers),
+        "\n".join(f"- {sentence}" for sentence in _said_of_all(numbers)),
         f"![Change in average precision with 95 % intervals, by set of base models]({picture})",
         *(part for one in numbers["sets"] for part in _of_set(one, numbers)),
         *_ablation(numbers),
@@ -61,19 +61,33 @@ model* knows them: another claim, not to be set beside the others.
 false calls, there. *ECE* is the expected calibration error among bases with a probability of at least .01."""
 
 
+def _said_of_all(numbers: Json) -> list[str]:
+    """The sentences that are the same for every set of base models, where there are several."""
+    first, *others = (one["in_words"] for one in numbers["sets"])
+    return [sentence for sentence in first if others and all(sentence in words for words in others)]
+
+
 def _of_set(one: Json, numbers: Json) -> Iterator[str]:
+    said = _said_of_all(numbers)
     yield f"## {title_of(one['base_models'])}"
     yield _arms(one)
-    yield _errors(one)
-    yield _strata(one, numbers)
-    yield _usage(one)
     yield _starts(one)
-    yield "\n".join(f"- {sentence}" for sentence in one["in_words"])
+    yield "\n".join(f"- {sentence}" for sentence in one["in_words"] if sentence not in said)
+    yield "### Errors at cuts, and calibration"
+    yield _errors(one)
+    yield "### Strata"
+    yield _strata(one, numbers)
+    yield from _usage(one)
+    yield from _junctions(one, numbers)
 
 
 def _shown_arms(one: Json) -> list[Json]:
     """All but the recalibrated base model, which ranks as the raw one does."""
     return [arm for arm in one["arms"] if arm["name"] != RECALIBRATED.name]
+
+
+def _has_mean(one: Json) -> bool:
+    return any(arm["name"] == BEST_MEAN.name for arm in one["arms"])
 
 
 def _row(one: Json, kind: str, arm: str, stratum: str = ALL) -> Json:
@@ -86,7 +100,7 @@ def _title(arm: Json) -> str:
 
 
 def _arms(one: Json) -> str:
-    has_mean = any(arm["name"] == BEST_MEAN.name for arm in one["arms"])
+    has_mean = _has_mean(one)
     head = [
         "arm",
         *(
@@ -100,12 +114,12 @@ def _arms(one: Json) -> str:
         cells = [_title(arm)]
         for kind in SITE_TYPES:
             row = _row(one, kind, arm["name"])
-            cells += [_number(row["average_precision"]), _change(row) if arm["name"] != BASE.name else "–"]
+            cells += [number(row["average_precision"]), change(row) if arm["name"] != BASE.name else "–"]
             if has_mean:
                 against = one["results"][kind][arm["name"]]["against"].get(BEST_MEAN.name)
-                cells.append("–" if against is None else _change(against))
+                cells.append("–" if against is None else change(against))
         rows.append(cells)
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _errors(one: Json) -> str:
@@ -121,85 +135,121 @@ def _errors(one: Json) -> str:
                 "false_positives_at_reference_misses",
                 "false_negatives_at_reference_false_calls",
             )
-            shown = [_count(cut[name]) for name in counts]
+            shown = [count_of(cut[name]) for name in counts]
             rows.append(
-                [_title(arm), kind, *shown, _number(ece), _number(_row(one, kind, arm["name"])["top_k_accuracy"])]
+                [_title(arm), kind, *shown, number(ece), number(_row(one, kind, arm["name"])["top_k_accuracy"])]
             )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _strata(one: Json, numbers: Json) -> str:
     """The main arm in every stratum that holds enough sites to be measured."""
     main = next((arm for arm in one["arms"] if arm["name"] == _MAIN_ARM), one["arms"][-1])
-    head = ["bases", "site", "sites", "base model AP", f"{main['title']} AP", "change [95 %]"]
+    beside = [BASE.name, *([BEST_MEAN.name] if _has_mean(one) else [])]
+    titles = ["base model AP", *(["best mean AP"] if _has_mean(one) else [])]
+    head = ["bases", "site", "sites", *titles, f"{main['title']} AP", "change [95 %]"]
     rows = []
-    for stratum in numbers["strata"]:
+    for name in (stratum["name"] for stratum in numbers["strata"] if stratum["name"] not in (ALL, JUNCTIONS)):
         for kind in SITE_TYPES:
-            row, base = (_row(one, kind, name, stratum["name"]) for name in (main["name"], BASE.name))
-            if stratum["name"] != ALL and row["difference"] is not None:
-                name = stratum["name"].replace("_", " ")
+            row = _row(one, kind, main["name"], name)
+            if row["difference"] is not None:
+                precisions = [_row(one, kind, arm, name)["average_precision"] for arm in (*beside, main["name"])]
                 rows.append(
-                    [
-                        name,
-                        kind,
-                        _count(row["sites"]),
-                        _number(base["average_precision"]),
-                        _number(row["average_precision"]),
-                        _change(row),
-                    ]
+                    [plain_name(name), kind, count_of(row["sites"]), *map(number, precisions), change(row)],
                 )
-    return _table(head, rows)
+    return table(head, rows)
 
 
-def _usage(one: Json) -> str:
-    titles = {arm["name"]: _title(arm) for arm in _shown_arms(one)}
-    rows = [
-        [
-            titles[row["arm"]],
-            row["splice_type"],
-            f"{row['used']:,} / {row['unused']:,}",
-            _number(row["auc"]),
-            _change(row),
-        ]
-        for row in one["site_usage"]
-        if row["arm"] in titles
-    ]
-    if not rows:
-        return ""
-    table = _table(["arm", "site", "used / unused", "AUC", "change [95 %]"], rows)
-    return f"Used against unused annotated sites, by percent spliced in:\n\n{table}"
+def _usage(one: Json) -> Iterator[str]:
+    """Used against unused annotated sites, where percent spliced in was given."""
+    by_key = {(row["arm"], row["splice_type"]): row for row in one["site_usage"]}
+    if not by_key:
+        return
+    counts = " and ".join(
+        f"{row['used']:,} used against {row['unused']:,} unused {kind}s"
+        for kind in SITE_TYPES
+        for row in (by_key[BASE.name, kind],)
+    )
+    yield "### Used and unused sites"
+    yield (
+        f"Annotated sites by percent spliced in: {counts}. *AUC* is the chance that a used one scores "
+        "higher; .5 is guessing."
+    )
+    yield _by_arm(one, "AUC", "auc", lambda kind, arm: by_key[arm, kind])
+
+
+def _junctions(one: Json, numbers: Json) -> Iterator[str]:
+    """Sites that RNA-seq junctions support as the truth, where junctions were given."""
+    meaning = next((item["meaning"] for item in numbers["strata"] if item["name"] == JUNCTIONS), None)
+    if meaning is None:
+        return
+    counts = " and ".join(f"{_row(one, kind, BASE.name, JUNCTIONS)['sites']:,} {kind}s" for kind in SITE_TYPES)
+    yield "### RNA-seq junctions"
+    yield f"{meaning[:1].upper()}{meaning[1:]}; {counts}."
+    yield _by_arm(one, "AP", "average_precision", lambda kind, arm: _row(one, kind, arm, JUNCTIONS))
+
+
+def _by_arm(one: Json, title: str, name: str, found: Callable[[str, str], Json]) -> str:
+    """A line per arm: a measure with its interval, and its change, for donors and for acceptors."""
+    head = ["arm", *(text for kind in SITE_TYPES for text in (f"{kind} {title} [95 %]", "change [95 %]"))]
+    rows = []
+    for arm in _shown_arms(one):
+        cells = [_title(arm)]
+        for kind in SITE_TYPES:
+            row = found(kind, arm["name"])
+            cells += [measured(row, name), "–" if arm["name"] == BASE.name else change(row)]
+        rows.append(cells)
+    return table(head, rows)
 
 
 def _starts(one: Json) -> str:
     if len(one["base_models"]) < 2:
         return ""
     found = "; ".join(
-        f"{kind}s: "
+        f"for {kind}s "
         + ", ".join(
-            f"`{names}` in {count} of {sum(one['starts'][kind].values())} folds"
-            for names, count in one["starts"][kind].items()
+            f"{'the mean of ' if ' + ' in names else ''}`{names}` in {count} of {sum(one['starts'][kind].values())} folds"
+            for names, count in sorted(one["starts"][kind].items(), key=lambda item: (-item[1], item[0]))
         )
         for kind in SITE_TYPES
     )
-    return f"Corrections start from the mean of: {found}."
+    return f"What the best mean is, and corrections start from, was chosen on the other folds: {found}."
 
 
 def _ablation(numbers: Json) -> Iterator[str]:
     if numbers["ablation"] is None:
         return
+    bases = numbers["sets"][-1]["base_models"]
     yield "## What each family of features adds"
-    yield f"The meta-model of {title_of(numbers['sets'][-1]['base_models'])}, without each family of features and with each alone."
-    rows = [
-        [
-            "whole model" if row["change"] == "whole" else f"{row['change']} {row['of']}",
-            row["splice_type"],
-            _number(row["average_precision"]),
-            "–" if row["change"] == "whole" else _change(row, "to_full"),
-            _change(row, "to_base"),
-        ]
-        for row in numbers["ablation"]
-    ]
-    yield _table(["features", "site", "AP", "against the whole model [95 %]", "against the base model [95 %]"], rows)
+    yield (
+        f"The meta-model of {title_of(bases)}, without each family of features and with each alone. A family without which nothing is "
+        "lost may still help alone: families share information."
+    )
+    if len(bases) > 1:
+        yield (
+            "Every arm starts from a mean of the base models' logits, also one without their features: what is lost without them is what "
+            "they say beyond that mean. What a base model adds is the difference between the sets above."
+        )
+    head = ["features"]
+    for kind in SITE_TYPES:
+        head += [f"{kind} AP", "against the whole model [95 %]", "against the base model [95 %]"]
+    by_arm: dict[str, dict[str, Json]] = {}
+    for row in numbers["ablation"]:
+        by_arm.setdefault(row["arm"], {})[row["splice_type"]] = row
+    rows = []
+    for by_kind in by_arm.values():
+        one = by_kind[SITE_TYPES[0]]
+        whole = one["change"] == "whole"
+        cells = ["whole model" if whole else f"{one['change']} {plain_family(one['of'])}"]
+        for kind in SITE_TYPES:
+            row = by_kind[kind]
+            cells += [
+                number(row["average_precision"]),
+                "–" if whole else change(row, "to_full"),
+                change(row, "to_base"),
+            ]
+        rows.append(cells)
+    yield table(head, rows)
 
 
 def _sampled(numbers: Json) -> Iterator[str]:
@@ -220,39 +270,41 @@ def _sampled(numbers: Json) -> Iterator[str]:
         "gain, as they are",
     ]
     rows = []
-    for one in numbers["sets"]:
-        titles = {arm["name"]: arm["title"] for arm in one["arms"]}
-        for arm, by_kind in one["sampled_and_whole"].items():
-            if arm in (RECALIBRATED.name, _MAIN_ARM):
-                name = "base model" if arm == RECALIBRATED.name else titles[arm]
-                rows += [[title_of(one["base_models"]), name, kind, *_estimates(row)] for kind, row in by_kind.items()]
+    # the first base model is the same in every set
+    first = numbers["sets"][0]
+    for one, arm, title in (
+        (first, RECALIBRATED.name, "base model"),
+        *((one, _MAIN_ARM, "meta-model") for one in numbers["sets"]),
+    ):
+        by_kind = one["sampled_and_whole"][arm]
+        rows += [[title_of(one["base_models"]), title, kind, *_estimates(by_kind[kind])] for kind in SITE_TYPES]
     if numbers["unweighted"] is not None:
         largest = title_of(numbers["sets"][-1]["base_models"])
         rows += [
-            [largest, "meta-model, learnt unweighted", kind, *_estimates(row)]
-            for kind, row in numbers["unweighted"].items()
+            [largest, "meta-model, learnt unweighted", kind, *_estimates(numbers["unweighted"][kind])]
+            for kind in SITE_TYPES
         ]
-    yield _table(head, rows)
+    yield table(head, rows)
 
 
 def _estimates(row: Json) -> list[str]:
     error = row["weighted_standard_error"]
-    weighted = _number(row["weighted"]) + ("" if error is None else f" ± {error:.4f}")
+    weighted = number(row["weighted"]) + ("" if error is None else f" ± {error:.4f}")
     gains = (row["whole_gain"], row["weighted_gain"], row["unweighted_gain"])
     return [
-        _number(row["whole"]),
+        number(row["whole"]),
         weighted,
-        _number(row["unweighted"]),
-        *("–" if gain is None else f"{gain:+.4f}" for gain in gains),
+        number(row["unweighted"]),
+        *("–" if not gain else signed(gain) for gain in gains),
     ]
 
 
 def _made_with(numbers: Json) -> Iterator[str]:
     made = numbers["made_with"]
     yield "## How this page was made"
-    options = ", ".join(f"`{name}={_plain(value)}`" for name, value in made["options"].items() if value != [])
-    software = ", ".join(f"{name} {version}" for name, version in made["software"].items())
-    method = ", ".join(f"{name} {value}" for name, value in made["method"]["learner"].items())
+    options = ", ".join(f"`{name}={_plain(value)}`" for name, value in sorted(made["options"].items()) if value != [])
+    software = ", ".join(f"{name} {version}" for name, version in sorted(made["software"].items()))
+    method = ", ".join(f"{name} {value}" for name, value in sorted(made["method"]["learner"].items()))
     yield "\n".join(
         [
             "By `meta-spliceai results`; the numbers are in `results.json` beside it.",
@@ -260,7 +312,7 @@ def _made_with(numbers: Json) -> Iterator[str]:
             f"- Options: {options}",
             f"- Learner: {method}",
             f"- Software: {software}",
-            f"- Reference {made['inputs']['reference'][:12]}, base pass {made['inputs']['base_pass'][:12]}",
+            f"- Fingerprints: reference {made['inputs']['reference'][:12]}, base pass {made['inputs']['base_pass'][:12]}",
             *(
                 f"- {model['name']}: weights {model['weights_fingerprint'][:12]}; trained on chromosomes "
                 f"{', '.join(model['training_chromosomes']) or 'that it does not name'}. {model['licence']}"
@@ -272,23 +324,3 @@ def _made_with(numbers: Json) -> Iterator[str]:
 
 def _plain(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _change(row: Json, name: str = "difference") -> str:
-    value, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
-    if value is None:
-        return "–"
-    return f"{value:+.4f}" if low is None else f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

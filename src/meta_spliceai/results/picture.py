@@ -17,7 +17,7 @@ from meta_spliceai.report.drawing import SOFT, looks_of, styled
 from meta_spliceai.report.ranking_figures import ForestRow, draw_forest
 from meta_spliceai.results.page import title_of
 from meta_spliceai.store.atomic import write_bytes
-from meta_spliceai.train.arms import RECALIBRATED
+from meta_spliceai.train.arms import BASE, RECALIBRATED
 
 
 def draw(numbers: Mapping[str, Any], path: Path) -> None:
@@ -30,6 +30,8 @@ def draw(numbers: Mapping[str, Any], path: Path) -> None:
         for panel, kind in zip(panels, SITE_TYPES, strict=True):
             draw_forest(panel, rows, kind)
             panel.set_title(f"{kind}s: change in average precision")
+        for row, label in zip(rows, panels[0].get_yticklabels(), strict=True):
+            label.set_fontweight("normal" if row.rows else "bold")
         figure.supxlabel(_footnote(numbers), fontsize=7.5, color=SOFT, x=0.01, ha="left")
         # no date, so that the same numbers give the same bytes
         figure.savefig(buffer, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
@@ -37,16 +39,20 @@ def draw(numbers: Mapping[str, Any], path: Path) -> None:
 
 
 def _rows_of(one: Mapping[str, Any], *, first: bool) -> list[ForestRow]:
-    arms = [arm for arm in one["arms"][1:] if arm["name"] != RECALIBRATED.name]
-    looks, bases = looks_of(one["arms"]), title_of(one["base_models"])
+    """The base models of a set as a heading, and below it a line per arm."""
+    looks = looks_of(one["arms"])
+    heading = ForestRow(title_of(one["base_models"]), {}, looks[BASE.name], rule_above=not first)
     return [
-        ForestRow(
-            f"{bases}\n{arm['title']}" + (" (another claim)" if is_different_claim(arm) else ""),
-            {kind: one["results"][kind][arm["name"]]["strata"][ALL] for kind in SITE_TYPES},
-            looks[arm["name"]],
-            rule_above=place == 0 and not first,
-        )
-        for place, arm in enumerate(arms)
+        heading,
+        *(
+            ForestRow(
+                arm["title"] + (" (another claim)" if is_different_claim(arm) else ""),
+                {kind: one["results"][kind][arm["name"]]["strata"][ALL] for kind in SITE_TYPES},
+                looks[arm["name"]],
+            )
+            for arm in one["arms"][1:]
+            if arm["name"] != RECALIBRATED.name
+        ),
     ]
 
 
