@@ -112,6 +112,10 @@ def test_the_best_untrained_mean_is_named_on_top_and_in_pictures(tmp_path: Path)
     picture = re.search(r'aria-label="Forest plot of changes in average precision by arm".*?</svg>', html, re.DOTALL)
     assert picture
     assert ">best mean of base models<" in picture[0]
+    pl.DataFrame({"feature": ["a"], "origin": ["base_score"], "donor_gain": [1.0], "acceptor_gain": [1.0]}).write_csv(
+        tmp_path / "feature_manifest.csv"
+    )
+    assert "logits that corrections start from is no part of it" in report(run_dir=tmp_path).read_text()
 
 
 def test_arms_of_an_ablation_have_a_part_of_their_own(tmp_path: Path) -> None:

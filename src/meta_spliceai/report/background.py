@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.evaluate.result import EvaluationResult
-from meta_spliceai.evaluate.words import plain_family
+from meta_spliceai.evaluate.words import BEST_MEAN, plain_family
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.report import detail_figures, page, ranking_figures
 from meta_spliceai.report.drawing import BETTER, WORSE, Look, as_svg
@@ -18,7 +18,7 @@ FEATURES, ABLATION = "feature_manifest.csv", "ablation.tsv"
 _ENDS = ("", "_low", "_high")
 
 
-def importance(features: pl.DataFrame | None) -> str:
+def importance(result: EvaluationResult, features: pl.DataFrame | None) -> str:
     """What the saved model looks at."""
     title = "What the meta-model looks at"
     needed = ["feature", "origin", *(f"{kind}_gain" for kind in SITE_TYPES)]
@@ -33,6 +33,8 @@ def importance(features: pl.DataFrame | None) -> str:
         "Share of each feature in the total gain of the boosted trees, by its mean over donors and acceptors. It says what "
         "is used; it does not say what would be lost without it, because features share information."
     )
+    if _has_several_bases(result):
+        caption += " The mean of base models' logits that corrections start from is no part of it: `explain` says what that carries."
     shares = detail_figures.gain_shares(features)
     numbers = page.table(shares.select("feature", "origin", *(f"{kind}_share" for kind in SITE_TYPES)))
     by_origin = shares.group_by("origin").agg(
@@ -78,12 +80,11 @@ def ablation(result: EvaluationResult, table: pl.DataFrame | None) -> str:
         "Change in average precision against the whole model: above, what is lost (or gained) without a family of features; below "
         "the line, what one family reaches alone. Bars are 95 % intervals, paired."
     )
-    has_several = any(arm["name"] == "base_mean" for arm in result.about["arms"])
     svg = as_svg(ranking_figures.forest(_ablation_rows(table)))
     return page.section(
         title,
         page.paragraph(words),
-        page.paragraph(several) if has_several else "",
+        page.paragraph(several) if _has_several_bases(result) else "",
         page.figure(
             svg,
             "Forest plot of the ablation",
@@ -93,10 +94,15 @@ def ablation(result: EvaluationResult, table: pl.DataFrame | None) -> str:
     )
 
 
+def _has_several_bases(result: EvaluationResult) -> bool:
+    return any(arm["name"] == BEST_MEAN for arm in result.about["arms"])
+
+
 def _ablation_rows(table: pl.DataFrame) -> list[ranking_figures.ForestRow]:
-    """A line per arm but the whole model, in the order of what donors and acceptors lose together."""
+    """A line per arm but the whole model: without the family that matters most first, then with the best one alone."""
     arms = table.filter(pl.col("change") != "whole").group_by("change", "of", "arm").agg(pl.col("to_full").mean())
-    ordered = arms.sort(pl.col("change") == "only", "to_full", "arm", nulls_last=True)
+    lost = pl.when(pl.col("change") == "only").then(-pl.col("to_full")).otherwise(pl.col("to_full"))
+    ordered = arms.sort(pl.col("change") == "only", lost, "arm", nulls_last=True)
     found: list[ranking_figures.ForestRow] = []
     for one in ordered.iter_rows(named=True):
         rows = {}

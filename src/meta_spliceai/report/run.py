@@ -100,7 +100,7 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None, ablat
             sections.groups(result),
             sections.strata(result),
             second_truths.section(result),
-            background.importance(features),
+            background.importance(result, features),
             adding,
             background.sampling(result),
             background.made_from(result),

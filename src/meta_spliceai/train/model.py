@@ -336,8 +336,11 @@ def load_pickle(path: Path, kind: type[Kind], *, trust: bool) -> Kind:
 def _read_description(content: bytes, folder: Path) -> dict[str, Any]:
     try:
         described = json.loads(content)
+    except ValueError as error:
+        raise _damaged(folder / MODEL_FILE, f"what is no JSON: {error}") from error
+    try:
         kind, version = described["kind"], described["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise _damaged(folder / MODEL_FILE, f"it lacks or garbles {error}") from error
     if (kind, version) != (KIND, FORMAT_VERSION):
         raise ModelError(
