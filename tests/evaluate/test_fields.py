@@ -34,6 +34,7 @@ def found(tmp_path_factory) -> list[tuple[str, object]]:
     }
     words = {"file": "t", "sha256": "0", "missing": "refuse", "training_known": True, "warnings": ["w"]}
     sites_without = {"sites_without_score": {"donor": 0, "acceptor": 0}}
+    described["further_base_models"] = [{"name": "second", "training_chromosomes": ["2", "3"]}]
     described["calibration"] = {"choice": "auto", "kinds": {"meta": {"donor": {"0": "platt"}}}}
     described["table"] = {**counts, **words, **sites_without}
     (predictions / "predictions.json").write_text(json.dumps(described))

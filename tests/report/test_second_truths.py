@@ -19,6 +19,12 @@ from tests.evaluate.test_usage import psi_file
 
 MEAN = {"name": "base_mean", "title": "mean of base models", "profile": "", "note": "untrained"}
 BEST_MEAN = {"name": "best_mean", "title": "best mean of base models", "profile": "base_only", "note": "untrained"}
+OTHER = {
+    "name": "second",
+    "training_build": "GRCh38",
+    "training_chromosomes": ["2", "4"],
+    "licence": "GPL-3.0",
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +107,12 @@ def test_the_best_untrained_mean_is_named_on_top_and_in_pictures(tmp_path: Path)
         for kind in ("donor", "acceptor")
     ]
     arms = [*toys.ARMS[:2], MEAN, BEST_MEAN, *toys.ARMS[2:]]
-    folder = toys.write(tmp_path / "predictions", table.with_columns(means), arms=arms)
+    folder = toys.write(tmp_path / "predictions", table.with_columns(means), arms=arms, further_base_models=[OTHER])
     found = evaluate(predictions=folder, out_dir=tmp_path / "evaluation", draws=60)
     html = report(run_dir=tmp_path).read_text()
     cards = html[: html.index("What was measured")]
+    assert "toy + second" in cards
+    assert "second; trained on GRCh38, chromosomes 2, 4; GPL-3.0" in html
     for kind in ("donor", "acceptor"):
         row = found.contrasts.filter(splice_type=kind, arm="meta", other="best_mean").row(0, named=True)
         assert f"{kind}s (all bases): change in average precision, meta-model against the best untrained mean" in cards

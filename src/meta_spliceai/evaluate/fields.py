@@ -135,6 +135,7 @@ FIELDS: tuple[Field, ...] = (
     Field("definitions[].word", "string", "", "a word used here"),
     Field("definitions[].meaning", "string", "", "what it means"),
     Field("base_model.*", "any", "", "what the base model says of itself: name, training build and chromosomes, licence …", always=False),
+    Field("further_base_models[].*", "any", "", "the same of each further base model", always=False),
     Field("dataset.*", "any", "", "identity and size of the dataset that the meta-model learnt from", always=False),
     Field("build", "string", "", "genome build", always=False),
     Field("feature_profile", "string", "", "profile of the meta-model's features", always=False),
@@ -177,7 +178,7 @@ def paths_of(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(content, Mapping):
         for name, value in content.items():
             yield from paths_of(value, f"{path}.{name}" if path else name)
-    elif isinstance(content, list) and not path.startswith(("base_model.", "dataset.")):
+    elif isinstance(content, list) and not path.startswith(("base_model.", "further_base_models[].", "dataset.")):
         for value in content:
             yield from paths_of(value, f"{path}[]")
     else:

@@ -135,7 +135,16 @@ def _frame(name: str, rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(found, schema=table.polars_schema())
 
 
-_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap", "calibration", "table")
+_PASSED_ON = (
+    "base_model",
+    "further_base_models",
+    "dataset",
+    "build",
+    "feature_profile",
+    "row_cap",
+    "calibration",
+    "table",
+)
 """What predictions.json says about its own making, and the evaluation repeats."""
 
 

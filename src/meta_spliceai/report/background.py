@@ -156,6 +156,8 @@ def _provenance(about: Any) -> Iterator[tuple[str, object]]:
     yield "trained on", _training(model)
     yield "licence of its weights", model.get("licence")
     yield "weights", model.get("weights_fingerprint")
+    for place, further in enumerate(about.get("further_base_models", []), 2):
+        yield f"base model {place}", f"{further.get('name')}; trained on {_training(further)}; {further.get('licence')}"
     yield "genome build", about.get("build")
     yield "dataset", dataset.get("fingerprint")
     yield "dataset rows", dataset.get("rows")

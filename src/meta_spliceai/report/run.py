@@ -82,9 +82,11 @@ def render(result: EvaluationResult, features: pl.DataFrame | None = None, ablat
     ablation
         What each family of features adds, where that was measured.
     """
-    measured, model = result.about["measured"], result.about.get("base_model", {})
+    measured = result.about["measured"]
+    models = [result.about.get("base_model", {}), *result.about.get("further_base_models", [])]
+    names = " + ".join(model.get("name") or "base model" for model in models)
     subtitle = (
-        f"{model.get('name') or 'base model'}{_build(result)} · {measured['genes']:,} genes in "
+        f"{names}{_build(result)} · {measured['genes']:,} genes in "
         f"{measured['gene_groups']:,} groups · {measured['bases']:,} bases, every one of them in whole held-out genes · "
         f"meta-spliceai {result.about['software'].get('meta-spliceai', '')}"
     )
