@@ -12,7 +12,12 @@ rows          rows from datasets, frames or arrays, with features in memory or o
 holdout       groups -> training, validation and test sides
 feed          learners fed from disk
 sampled       what sampled rows estimate
-trainer       Trainer and IncrementalTrainer: one model from one split
+fitting       the corrections of one split: leakage lint, learner, shrinkage
+trained       what a Trainer has learnt, and its files
+held_out      what it is worth on rows that were held out
+trained_card  its card, and how important its features are
+trainer       Trainer: one model from one split
+incremental   IncrementalTrainer: the same for more rows than memory
 matrix        rows of a dataset as arrays, with weights
 leakage       what must not be learnt from, found before anything is learnt
 residual      one learnt correction of the base model's logit
@@ -38,7 +43,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meta_spliceai.train import datasets
-    from meta_spliceai.train.trainer import IncrementalTrainer, Trainer
+    from meta_spliceai.train.incremental import IncrementalTrainer
+    from meta_spliceai.train.trainer import Trainer
 
 __all__ = ["IncrementalTrainer", "Trainer", "datasets"]
 
@@ -48,5 +54,6 @@ def __getattr__(name: str) -> Any:
     if name == "datasets":
         return import_module("meta_spliceai.train.datasets")
     if name in __all__:
-        return getattr(import_module("meta_spliceai.train.trainer"), name)
+        module = "trainer" if name == "Trainer" else "incremental"
+        return getattr(import_module(f"meta_spliceai.train.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,12 +16,13 @@ from meta_spliceai.store.atomic import write_bytes
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.train.baseline import read_baseline
+from meta_spliceai.train.incremental import IncrementalTrainer
 from meta_spliceai.train.leakage import check_probe
 from meta_spliceai.train.learners.spec import learner_of, settings_of
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
 from meta_spliceai.train.profile_file import profile_of
 from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, find_prunable, write_trimmed
-from meta_spliceai.train.trainer import PREDICTIONS_FILE, IncrementalTrainer, Trainer
+from meta_spliceai.train.trainer import PREDICTIONS_FILE, Trainer
 
 KIND, FORMAT_VERSION = "single_split_run", 1
 
