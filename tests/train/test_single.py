@@ -12,8 +12,9 @@ import pytest
 
 from meta_spliceai.errors import InputError, LeakageError, PlanMismatchError, SchemaError
 from meta_spliceai.store.folder import read_manifest
+from meta_spliceai.train.memory import bytes_of, rows_of_batch
 from meta_spliceai.train.run import train
-from meta_spliceai.train.single import SingleSplitOptions, SingleSplitResult, batch_rows, bytes_of
+from meta_spliceai.train.single import SingleSplitResult
 from meta_spliceai.train.trainer import Trainer
 from tests.train.conftest import Inputs
 from tests.train.test_run import damaged
@@ -114,15 +115,14 @@ def test_a_dataset_of_another_schema_version_is_refused(inputs: Inputs, tmp_path
         train(**options(copy, tmp_path / "out"))
 
 
-def test_a_memory_limit_makes_batches_smaller() -> None:
+def test_a_memory_limit_makes_batches_smaller_and_one_that_cannot_be_kept_is_refused() -> None:
     def size(limit: str | None, learner: str = "xgboost") -> int:
-        given = SingleSplitOptions(
-            learner, "splice_type", "gene_id", 0.2, 0.1, "de_novo", True, "none", False, None, 1, 1, True, 200_000, limit
-        )  # fmt: skip
-        return batch_rows(given, 2_000_000, 150, learner)
+        return rows_of_batch(limit, 200_000, 2_000_000, 150, learner)
 
     assert size(None) == size("8GB") == 200_000
     assert 1_000 < size("700MB") < 200_000
-    with pytest.raises(InputError, match="or --model xgboost"):
+    with pytest.raises(
+        InputError, match=r"at least [\d,]+ MB for 2,000,000 rows x 150 features[\s\S]*or --model xgboost"
+    ):
         size("700MB", "lightgbm")
     assert (bytes_of("1GB"), bytes_of("1.5 GiB"), bytes_of("200")) == (1 << 30, 3 << 29, 200)

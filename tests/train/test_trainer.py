@@ -23,7 +23,8 @@ from meta_spliceai.errors import (
 )
 from meta_spliceai.train import IncrementalTrainer, Trainer, datasets
 from meta_spliceai.train.holdout import SIDES, divide
-from meta_spliceai.train.rows import OnDisk
+from meta_spliceai.train.light import Wanted
+from meta_spliceai.train.row_store import OnDisk
 from meta_spliceai.train.sampled import weighted_average_precision
 from tests.train.conftest import Inputs
 
@@ -237,10 +238,17 @@ def test_batches_hold_the_rows_asked_for_in_order_whatever_their_size(inputs: In
     places = np.flatnonzero(np.random.default_rng(1).random(frame.height) < 0.4)
     expected = frame.select(names).to_numpy().astype(np.float32)[places]
     for size in (1, 7, 250, 10**6):
-        batches = list(OnDisk(open_dataset(inputs.dataset), names, size).batches(places))
-        assert all(len(matrix) <= size for _, matrix in batches)
-        np.testing.assert_array_equal(np.concatenate([at for at, _ in batches]), np.arange(places.size))
-        np.testing.assert_array_equal(np.concatenate([matrix for _, matrix in batches]), expected)
+        wanted = Wanted("splice_type", "gene_id", "de_novo", names, weighted=True, batch_rows=size)
+        store = OnDisk(open_dataset(inputs.dataset), names, wanted, ("donor", "acceptor"), size)
+        batches = list(store.batches(places))
+        assert all(len(matrix) <= size for _, matrix, _ in batches)
+        np.testing.assert_array_equal(np.concatenate([at for at, _, _ in batches]), np.arange(places.size))
+        np.testing.assert_array_equal(np.concatenate([matrix for _, matrix, _ in batches]), expected)
+        for lights in ([light for _, _, light in batches], list(store.light(places))):
+            weight = np.concatenate([light.weight for light in lights])
+            np.testing.assert_array_equal(weight, 1 / frame["inclusion_probability"].to_numpy()[places])
+            base = np.concatenate([light.base["acceptor"] for light in lights])
+            np.testing.assert_array_equal(base, frame["acceptor_score"].to_numpy()[places])
 
 
 def test_early_stopping_uses_the_validation_genes(inputs: Inputs) -> None:

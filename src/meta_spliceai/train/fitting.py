@@ -12,10 +12,10 @@ import polars as pl
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.train.feed import fit_in_batches
+from meta_spliceai.train.feed import Feeding, Fit, evenly
 from meta_spliceai.train.leakage import check_rows
-from meta_spliceai.train.learners.protocol import Fitted, LearningRows
-from meta_spliceai.train.learners.xgboost_learner import XGBoost
+from meta_spliceai.train.learners.protocol import LearningRows
+from meta_spliceai.train.light import Light
 from meta_spliceai.train.matrix import TrainingRows
 from meta_spliceai.train.residual import Correction, Examples, Method, shrinkage_of
 from meta_spliceai.train.rows import Rows
@@ -63,7 +63,7 @@ class Fitting:
             Labels of one kind, or a feature that gives the label away.
         """
         for channel in rows.channels:
-            truth = rows.truth(channel)[train]
+            truth = rows.truth(channel, train)
             if truth.all() or not truth.any():
                 raise InputError(
                     expected=f"rows that are a {channel} and rows that are none among those to learn from",
@@ -71,49 +71,38 @@ class Fitting:
                     action="give rows of more genes, or a smaller test_size",
                 )
         check_leaks(rows, train)
-        if self.cache is not None:
-            valid = _evenly(valid, _VALID_ROWS)
-        return {channel: self._correction(rows, channel, train, valid) for channel in rows.channels}
-
-    def _correction(self, rows: Rows, channel: str, train: Indices, valid: Indices) -> Correction:
-        starts_known = self.method.base_margin and bool(rows.base)
-        held = self.learning_rows(rows, channel, valid) if valid.size else None
-        model = self._fit(rows, channel, train, held if self.method.early_stopping else None)
-        start = rows.start(channel, valid)
-        if not starts_known or held is None or start is None:
-            return Correction(model, 1.0, residual=starts_known)
-        added = Correction(model, 1.0).margin(held.features, start) - start
-        worth = shrinkage_of(
-            Examples(held.features, start, held.label, rows.weight[valid], rows.group[valid].astype(np.int64)), added
-        )
-        return Correction(model, worth)
-
-    def _fit(self, rows: Rows, channel: str, train: Indices, held: LearningRows | None) -> Fitted:
-        learner = self.method.learner
-        if self.cache is None and not isinstance(learner, XGBoost):
-            given = self.learning_rows(rows, channel, train)
-            return learner.fit(given, seed=self.seed, held=held, threads=self.threads)
-
-        def light(at: Indices, matrix: Floats) -> LearningRows:
-            return self._light_rows(rows, channel, train[at], matrix)
-
-        # XGBoost makes its bins batch by batch in memory too: no copy of the rows
-        return fit_in_batches(
-            learner, rows.features, train, light, seed=self.seed, held=held, threads=self.threads, cache=self.cache
-        )
-
-    def learning_rows(self, rows: Rows, channel: str, places: Indices) -> LearningRows:
-        """Some rows, with their features in memory, as the learner is given them."""
-        matrix = np.empty((places.size, len(rows.names)), dtype=np.float32)
-        for at, batch in rows.features.batches(places):
-            matrix[at] = batch
-        return self._light_rows(rows, channel, places, matrix)
-
-    def _light_rows(self, rows: Rows, channel: str, places: Indices, matrix: Floats) -> LearningRows:
+        decided = self._decided(rows, evenly(valid, _VALID_ROWS) if self.cache is not None else valid)
         starts = self.method.base_margin and self.method.learner.starts_from_margin
-        return LearningRows(
-            matrix, rows.truth(channel)[places], rows.weight[places], rows.start(channel, places) if starts else None
-        )
+        feeding = Feeding(self.method.learner, rows, train, starts, self.seed, self.threads, self.cache)
+        with feeding.opened() as fit:
+            return {channel: self._correction(rows, channel, fit, decided) for channel in rows.channels}
+
+    def _decided(self, rows: Rows, valid: Indices) -> _Decided | None:
+        return _Decided(valid, *rows.gathered(valid)) if valid.size else None
+
+    def _correction(self, rows: Rows, channel: str, fit: Fit, decided: _Decided | None) -> Correction:
+        starts_known = self.method.base_margin and rows.has_base
+        if decided is None:
+            return Correction(fit(channel, None), 1.0, residual=starts_known)
+        label, light = rows.truth(channel, decided.places), decided.light
+        start = light.start(channel)
+        own = start if self.method.base_margin and self.method.learner.starts_from_margin else None
+        held = LearningRows(decided.features, label, light.weight, own)
+        model = fit(channel, held if self.method.early_stopping else None)
+        if not starts_known or start is None:
+            return Correction(model, 1.0, residual=starts_known)
+        added = Correction(model, 1.0).margin(decided.features, start) - start
+        group = rows.group[decided.places].astype(np.int64)
+        return Correction(model, shrinkage_of(Examples(decided.features, start, label, light.weight, group), added))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """Validation rows in memory: they decide when boosting stops and how far corrections are shrunk."""
+
+    places: Indices
+    features: Floats
+    light: Light
 
 
 def check_leaks(rows: Rows, train: Indices) -> None:
@@ -126,14 +115,14 @@ def check_leaks(rows: Rows, train: Indices) -> None:
     LeakageError
         Names the features that give the label away.
     """
-    if not rows.base:
+    if not rows.has_base:
         log.warning("the rows have no base scores, so they are not searched for features that give the label away")
         return
-    sample = _evenly(train, _LINT_ROWS)
-    matrix = np.concatenate([batch for _, batch in rows.features.batches(sample)])
+    sample = evenly(train, _LINT_ROWS)
+    matrix, light = rows.gathered(sample)
     codes = rows.codes[sample]
-    both = next(iter(rows.base.values()))
-    donor, acceptor = (rows.base.get(kind, both)[sample] for kind in SITE_TYPES)
+    both = next(iter(light.base.values()))
+    donor, acceptor = (light.base.get(kind, both) for kind in SITE_TYPES)
     check_rows(
         TrainingRows(
             keys=pl.DataFrame(),
@@ -143,7 +132,7 @@ def check_leaks(rows: Rows, train: Indices) -> None:
             acceptor_start=acceptor,
             is_donor=codes == 1,
             is_acceptor=codes == 2,
-            weight=rows.weight[sample],
+            weight=light.weight,
             gated=np.arange(sample.size),
             names=rows.names,
             features=matrix,
@@ -151,8 +140,3 @@ def check_leaks(rows: Rows, train: Indices) -> None:
         rows.names,
         rows.columns,
     )
-
-
-def _evenly(places: Indices, at_most: int) -> Indices:
-    """At most so many of the places, evenly spaced."""
-    return places[:: max(1, -(-places.size // at_most))]

@@ -13,7 +13,8 @@ import polars as pl
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.train.baseline import deltas, read_baseline
-from meta_spliceai.train.holdout import SIDES, TEST, TRAIN, VALID
+from meta_spliceai.train.holdout import SIDES, TEST, VALID, places_of
+from meta_spliceai.train.light import Light
 from meta_spliceai.train.rows import Rows
 from meta_spliceai.train.sampled import calls_by_gene, estimates
 from meta_spliceai.train.trained import TrainedCorrection, probability_of
@@ -40,6 +41,8 @@ class HeldOut:
         Which of them were held out, ascending, shape (m,).
     side
         Their places in `SIDES`, shape (m,).
+    known
+        Their weights and base scores.
     scores
         The model's probabilities by channel, shape (m,).
     """
@@ -47,6 +50,7 @@ class HeldOut:
     rows: Rows
     places: Indices
     side: npt.NDArray[np.int8]
+    known: Light
     scores: Mapping[str, Floats]
 
     def _of(self, side: str) -> Indices:
@@ -63,10 +67,10 @@ class HeldOut:
             places = self.places[at]
             found[side] = {"rows": int(places.size), "groups": int(np.unique(rows.group[places]).size)}
             for channel in rows.channels:
-                truth, weight = rows.truth(channel)[places], rows.weight[places]
+                truth, weight = rows.truth(channel, places), self.known.weight[at]
                 arms = {"meta": self.scores[channel][at]}
-                if rows.base:
-                    arms["base"] = rows.base[channel][places]
+                if rows.has_base:
+                    arms["base"] = self.known.base[channel][at]
                 found[side][channel] = {
                     "sites": int(truth.sum()),
                     **{
@@ -85,7 +89,7 @@ class HeldOut:
             The rows have no base scores, or the table is one of other genes.
         """
         rows = self.rows
-        if not rows.base:
+        if not rows.has_base:
             raise InputError("base scores of the rows", "features only", "fit a dataset, or a frame with its columns")
         at = next((own for own in (self._of(side) for side in (TEST, VALID)) if own.size), self._of(TEST))
         places = self.places[at]
@@ -94,10 +98,10 @@ class HeldOut:
         frames = [
             calls_by_gene(
                 groups,
-                rows.truth(channel)[places],
-                rows.weight[places],
+                rows.truth(channel, places),
+                self.known.weight[at],
                 {
-                    "base": rows.base[channel][places].astype(np.float64),
+                    "base": self.known.base[channel][at].astype(np.float64),
                     "meta": self.scores[channel][at].astype(np.float64),
                 },
                 threshold,
@@ -116,8 +120,8 @@ class HeldOut:
                 "row": held,
                 "side": [SIDES[side] for side in self.side.tolist()],
                 "label": rows.codes[held],
-                "weight": rows.weight[held],
-                **{f"base_{channel}": score[held] for channel, score in rows.base.items()},
+                "weight": self.known.weight,
+                **{f"base_{channel}": score for channel, score in self.known.base.items()},
                 **{f"meta_{channel}": score for channel, score in self.scores.items()},
             }
         )
@@ -128,9 +132,14 @@ class HeldOut:
 
 def score_held_out(rows: Rows, side: npt.NDArray[np.int8], model: TrainedCorrection) -> HeldOut:
     """Score the rows that are not trained on; `side` holds each row's place in `SIDES`, shape (n,)."""
-    held = np.flatnonzero(side != SIDES.index(TRAIN))
+    held = places_of(side, VALID, TEST)
     scores = {channel: np.empty(held.size, dtype=np.float32) for channel in rows.channels}
-    for at, batch in rows.features.batches(held):
+    lights = []
+    for at, batch, light in rows.store.batches(held):
         for channel in rows.channels:
-            scores[channel][at] = probability_of(model.corrections[channel], batch, rows.start(channel, held[at]))
-    return HeldOut(rows, held, side[held], scores)
+            scores[channel][at] = probability_of(model.corrections[channel], batch, light.start(channel))
+        lights.append(light)
+    known = (
+        Light.joined(lights) if lights else Light(np.empty(0), dict.fromkeys(rows.channels, np.empty(0, np.float32)))
+    )
+    return HeldOut(rows, held, side[held], known, scores)

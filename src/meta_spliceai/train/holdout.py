@@ -43,3 +43,11 @@ def divide(groups: Sequence[str], *, test_size: float, valid_size: float, seed: 
     side[order[:test]] = SIDES.index(TEST)
     side[order[test : test + valid]] = SIDES.index(VALID)
     return side
+
+
+def places_of(side: npt.NDArray[np.int8], *names: str) -> npt.NDArray[np.int64]:
+    """Ascending numbers of the rows on the named sides; `side` holds each row's place in `SIDES`, shape (n,)."""
+    held = np.zeros(side.size, dtype=np.bool_)
+    for name in names:
+        held |= side == SIDES.index(name)
+    return np.flatnonzero(held)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from meta_spliceai.errors import InputError
-from meta_spliceai.train.rows import BATCH_ROWS, Rows
+from meta_spliceai.train.row_store import BATCH_ROWS
+from meta_spliceai.train.rows import Rows
 from meta_spliceai.train.trainer import Trainer
 
 

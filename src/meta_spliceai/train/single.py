@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from meta_spliceai.basepass.aggregates import PERFORMANCE_FILE
-from meta_spliceai.errors import InputError, MetaSpliceAIError
+from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.store.atomic import write_bytes
@@ -20,18 +19,12 @@ from meta_spliceai.train.incremental import IncrementalTrainer
 from meta_spliceai.train.leakage import check_probe
 from meta_spliceai.train.learners.spec import learner_of, settings_of
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
+from meta_spliceai.train.memory import rows_of_batch
 from meta_spliceai.train.profile_file import profile_of
 from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, find_prunable, write_trimmed
 from meta_spliceai.train.trainer import PREDICTIONS_FILE, Trainer
 
 KIND, FORMAT_VERSION = "single_split_run", 1
-
-_BYTES_OF_ROW = 80
-"""Labels, weights, groups, base scores and places of a row, and what is made of them on the way."""
-_COPIES_OF_BATCH = 4
-"""A batch as a frame, as a matrix, and inside the learner."""
-_IMPORTED = 400 << 20
-"""What the process needs before it has read a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,39 +162,8 @@ def _trainer(
     if not options.incremental:
         return Trainer(options.model, **shared)
     rows = int(dataset.manifest.facts["rows"])
-    size = batch_rows(options, rows, width, learner_of(options.model).name)
+    size = rows_of_batch(options.memory_limit, options.batch_size, rows, width, learner_of(options.model).name)
     return IncrementalTrainer(options.model, batch_rows=size, **shared)
-
-
-def batch_rows(options: SingleSplitOptions, rows: int, width: int, learner: str) -> int:
-    """Rows of a batch: as many as asked for, or as the memory limit allows.
-
-    Raises
-    ------
-    InputError
-        A limit that cannot be understood, or under which not even small batches fit.
-    """
-    if options.memory_limit is None:
-        return options.batch_size
-    limit = bytes_of(options.memory_limit)
-    # what is kept for all rows; LightGBM also keeps one byte for each binned value
-    kept = _IMPORTED + rows * _BYTES_OF_ROW + (rows * width if learner == "lightgbm" else 0)
-    size = min(options.batch_size, (limit - kept) // (4 * width * _COPIES_OF_BATCH))
-    if size < min(1_000, rows):
-        raise InputError(
-            expected=f"a --memory-limit of at least {-(-(kept + 16_000 * width) // 2**20):,} MB for {rows:,} rows",
-            found=options.memory_limit,
-            action="give more memory, fewer rows, or --model xgboost, which keeps its bins on disk",
-        )
-    return int(size)
-
-
-def bytes_of(text: str) -> int:
-    """Bytes of a size such as 1GB, 800MB or 2GiB; both kinds of unit are powers of 1,024."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    if match is None:
-        raise InputError("--memory-limit as a size, such as 1GB", f"{text!r}", "give a number and a unit")
-    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
 
 
 def _own_baseline(reference: Path | None, eval_dir: Path | None) -> Path | None:

@@ -16,10 +16,11 @@ import polars as pl
 from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.features.base_scores import logit
 from meta_spliceai.store.atomic import json_bytes
+from meta_spliceai.train.feature_matrix import check_finite, float_matrix
 from meta_spliceai.train.learners.spec import LEARNERS
+from meta_spliceai.train.light import base_scores
 from meta_spliceai.train.model import load_pickle
 from meta_spliceai.train.residual import Correction
-from meta_spliceai.train.rows import base_scores, check_finite, float_matrix
 
 KIND, FORMAT_VERSION = "trained correction", 1
 DESCRIPTION = "trainer.json"

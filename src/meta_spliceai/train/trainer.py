@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.errors import InputError, ModelError
@@ -22,18 +20,17 @@ from meta_spliceai.train.baseline import DELTA_FILE
 from meta_spliceai.train.datasets import SPLICE_TYPE
 from meta_spliceai.train.fitting import Fitting
 from meta_spliceai.train.held_out import NOTE, HeldOut, score_held_out
-from meta_spliceai.train.holdout import SIDES, TRAIN, VALID, divide
+from meta_spliceai.train.holdout import TRAIN, VALID, divide, places_of
 from meta_spliceai.train.learners.spec import learner_of, settings_of
+from meta_spliceai.train.light import Wanted
 from meta_spliceai.train.model import PICKLE_FILE
 from meta_spliceai.train.residual import Method
-from meta_spliceai.train.rows import Rows, Wanted, rows_of_arrays, rows_of_frame, rows_of_path
+from meta_spliceai.train.rows import Rows, rows_of_arrays, rows_of_frame, rows_of_path
 from meta_spliceai.train.trained import TrainedCorrection, read_trained
 from meta_spliceai.train.trained_card import card, importance
 
 METRICS_FILE, FEATURES_FILE, CARD_FILE = "metrics.json", "feature_manifest.csv", "model_card.md"
 PREDICTIONS_FILE = "predictions/held_out_rows.parquet"
-
-Indices = npt.NDArray[np.int64]
 
 
 class Trainer:
@@ -110,7 +107,6 @@ class Trainer:
         self._seed, self._threads, self._threshold = seed, threads, threshold
         self._model: TrainedCorrection | None = None
         self._rows: Rows | None = None
-        self._side: npt.NDArray[np.int8] = np.empty(0, np.int8)
         self._held_out: HeldOut | None = None
         self._delta: pl.DataFrame | None = None
 
@@ -157,15 +153,15 @@ class Trainer:
             gives the label away.
         """
         rows = self._read(data, labels, groups, sample_weight, columns)
-        self._side = divide(rows.groups, seed=self._seed, **self._sizes)[rows.group]
+        side = divide(rows.groups, seed=self._seed, **self._sizes)[rows.group]
         fitting = Fitting(
             self.method, self._seed % 2**31, self._threads, cache=None if self.batch_rows is None else self.out_dir
         )
-        corrections = fitting.corrections(rows, self._places(TRAIN), self._places(VALID))
+        corrections = fitting.corrections(rows, places_of(side, TRAIN), places_of(side, VALID))
         self._rows = rows
         self._model = TrainedCorrection(rows.names, corrections, settings_of(self.method.learner), rows.schema_version)
         self._delta = None
-        self._held_out = score_held_out(rows, self._side, self._model)
+        self._held_out = score_held_out(rows, side, self._model)
         return self
 
     def _read(self, data: Any, labels: Any, groups: Any, weight: Any, columns: Sequence[str] | None) -> Rows:
@@ -186,9 +182,6 @@ class Trainer:
         if hasattr(data, "columns"):
             return rows_of_frame(pl.from_pandas(data), wanted)
         raise InputError("a path, a data frame, or an array with labels", f"{type(data).__name__}", "give labels too")
-
-    def _places(self, side: str) -> Indices:
-        return np.flatnonzero(self._side == SIDES.index(side))
 
     def _measured(self) -> HeldOut:
         if self._held_out is None:
@@ -244,7 +237,7 @@ class Trainer:
             (self.out_dir / PREDICTIONS_FILE).parent.mkdir(parents=True, exist_ok=True)
             self.held_out_rows().write_parquet(self.out_dir / PREDICTIONS_FILE)
             write_text(self.out_dir / CARD_FILE, card(self.model, self.label_col, metrics))
-            if self._rows.base and self._delta is None:
+            if self._rows.has_base and self._delta is None:
                 self.compare_baseline()
         return self.out_dir
 

@@ -142,8 +142,8 @@ class XGBoost(Settings):
 
     def fit(self, rows: LearningRows, *, seed: int, held: LearningRows | None = None, threads: int = 1) -> XGBoostModel:
         """Boost; see `Learner`. With one thread sums are taken in one order, so trees do not depend on the machine."""
-        matrix = self._matrix(rows, threads)
-        held_matrix = None if held is None else self._matrix(held, threads, matrix)
+        matrix = self.matrix(rows, threads)
+        held_matrix = None if held is None else self.matrix(held, threads, matrix)
         return self.boost(matrix, seed=seed, held=held_matrix, threads=threads)
 
     def fit_classes(
@@ -176,9 +176,8 @@ class XGBoost(Settings):
             xgboost.train(self.parameters(seed, threads), matrix, self.rounds, verbose_eval=False, **stop)
         )
 
-    def _matrix(
-        self, rows: LearningRows, threads: int, ref: xgboost.QuantileDMatrix | None = None
-    ) -> xgboost.QuantileDMatrix:
+    def matrix(self, rows: LearningRows, threads: int, ref: xgboost.DMatrix | None = None) -> xgboost.QuantileDMatrix:
+        """Rows as XGBoost's binned matrix; of the bins of `ref`, where it is given."""
         import xgboost
 
         return xgboost.QuantileDMatrix(
