@@ -23,7 +23,7 @@ from meta_spliceai.train.row_store import RowStore
 from meta_spliceai.train.rows import Rows
 
 Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 Fit = Callable[[str, LearningRows | None], Fitted]
 """A channel, and held rows on which a learner that stops early chooses its rounds -> what was learnt."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,9 @@ import polars as pl
 
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.labels import SITE_TYPES
-from meta_spliceai.train.feed import Feeding, Fit, evenly
+from meta_spliceai.train.feed import Feeding, evenly
 from meta_spliceai.train.leakage import check_rows
-from meta_spliceai.train.learners.protocol import LearningRows
+from meta_spliceai.train.learners.protocol import Fitted, LearningRows
 from meta_spliceai.train.light import Light
 from meta_spliceai.train.matrix import TrainingRows
 from meta_spliceai.train.residual import Correction, Examples, Method, shrinkage_of
@@ -23,7 +25,7 @@ from meta_spliceai.train.rows import Rows
 log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 
 _VALID_ROWS = 100_000
 """Validation rows that are held in memory where the others are not."""
@@ -71,38 +73,43 @@ class Fitting:
                     action="give rows of more genes, or a smaller test_size",
                 )
         check_leaks(rows, train)
-        decided = self._decided(rows, evenly(valid, _VALID_ROWS) if self.cache is not None else valid)
         starts = self.method.base_margin and self.method.learner.starts_from_margin
         feeding = Feeding(self.method.learner, rows, train, starts, self.seed, self.threads, self.cache)
+        decide = _Deciding(rows, evenly(valid, _VALID_ROWS) if self.cache is not None else valid, starts)
+        early = self.method.early_stopping
         with feeding.opened() as fit:
-            return {channel: self._correction(rows, channel, fit, decided) for channel in rows.channels}
+            models = {channel: fit(channel, decide.rows_of(channel) if early else None) for channel in rows.channels}
+        return {channel: self._correction(model, channel, decide) for channel, model in models.items()}
 
-    def _decided(self, rows: Rows, valid: Indices) -> _Decided | None:
-        return _Decided(valid, *rows.gathered(valid)) if valid.size else None
-
-    def _correction(self, rows: Rows, channel: str, fit: Fit, decided: _Decided | None) -> Correction:
-        starts_known = self.method.base_margin and rows.has_base
-        if decided is None:
-            return Correction(fit(channel, None), 1.0, residual=starts_known)
-        label, light = rows.truth(channel, decided.places), decided.light
-        start = light.start(channel)
-        own = start if self.method.base_margin and self.method.learner.starts_from_margin else None
-        held = LearningRows(decided.features, label, light.weight, own)
-        model = fit(channel, held if self.method.early_stopping else None)
-        if not starts_known or start is None:
+    def _correction(self, model: Fitted, channel: str, decide: _Deciding) -> Correction:
+        starts_known = self.method.base_margin and decide.rows.has_base
+        if not starts_known or not decide.places.size:
             return Correction(model, 1.0, residual=starts_known)
-        added = Correction(model, 1.0).margin(decided.features, start) - start
-        group = rows.group[decided.places].astype(np.int64)
-        return Correction(model, shrinkage_of(Examples(decided.features, start, label, light.weight, group), added))
+        features, light = decide.gathered
+        start = light.start(channel)
+        assert start is not None
+        added = Correction(model, 1.0).margin(features, start) - start
+        group = decide.rows.group[decide.places].astype(np.int64)
+        label = decide.rows.truth(channel, decide.places)
+        return Correction(model, shrinkage_of(Examples(features, start, label, light.weight, group), added))
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """Validation rows in memory: they decide when boosting stops and how far corrections are shrunk."""
+@dataclass(frozen=True)
+class _Deciding:
+    """Validation rows, read once and not before they are needed: they decide when boosting stops and how far to shrink."""
 
+    rows: Rows
     places: Indices
-    features: Floats
-    light: Light
+    starts: bool
+
+    @cached_property
+    def gathered(self) -> tuple[Floats, Light]:
+        return self.rows.gathered(self.places)
+
+    def rows_of(self, channel: str) -> LearningRows:
+        features, light = self.gathered
+        label = self.rows.truth(channel, self.places)
+        return LearningRows(features, label, light.weight, light.start(channel) if self.starts else None)
 
 
 def check_leaks(rows: Rows, train: Indices) -> None:

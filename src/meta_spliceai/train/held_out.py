@@ -26,7 +26,7 @@ NOTE = (
 MEASURED = (VALID, TEST)
 
 Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from meta_spliceai.train.light import Light, Wanted, light_names, light_of
 from meta_spliceai.train.matrix import DatasetFolder, row_groups
 
 Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 
 BATCH_ROWS = 200_000
 """Rows of a batch, where nothing else is said."""

@@ -31,7 +31,7 @@ from meta_spliceai.train.matrix import open_dataset, row_groups
 from meta_spliceai.train.row_store import InMemory, OnDisk, RowStore
 
 Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
