@@ -41,7 +41,10 @@ def _suspects(frame: pl.DataFrame, columns: list[Column]) -> set[str]:
     names = [column.name for column in columns]
     nulls = frame.select(names).null_count().row(0)
     suspects = {column.name for column, n in zip(columns, nulls, strict=True) if n and not column.nullable}
-    suspects.update(column.name for column in columns if column.choices or column.dtype.is_float())
+    suspects.update(column.name for column in columns if column.choices)
+    floats = [column.name for column in columns if column.dtype.is_float()]
+    finite = frame.select(pl.col(floats).is_finite().all()).row(0) if floats else ()
+    suspects.update(name for name, whole in zip(floats, finite, strict=True) if not whole)
     low = [column for column in columns if _may_be_below(column)]
     high = [column for column in columns if column.high is not None]
     least = frame.select(pl.col([column.name for column in low]).min()).row(0) if low else ()

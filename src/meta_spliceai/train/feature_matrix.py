@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,9 @@ import polars as pl
 from meta_spliceai.errors import SchemaError, first_few
 
 Floats = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger[Any]]
 
-_BLOCK_ROWS = 2048
+_BLOCK_ROWS = 1024
 
 
 def float_matrix(frame: pl.DataFrame, rows: Indices | None = None) -> Floats:
@@ -28,10 +29,20 @@ def fill_matrix(matrix: Floats, frame: pl.DataFrame, rows: Indices | None = None
 
     It is done block by block, so that columns become rows inside the processor's cache and no copy of the frame is made.
     """
+    columns = [_values(column) for column in frame]
     for first in range(0, len(matrix), _BLOCK_ROWS):
         at = slice(first, first + _BLOCK_ROWS)
-        block = frame.slice(first, _BLOCK_ROWS) if rows is None else frame[rows[at]]
-        matrix[at] = block.cast(pl.Float32).to_numpy()
+        block, chosen = matrix[at], at if rows is None else rows[at]
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `check_finite` names
+            for place, values in enumerate(columns):
+                block[:, place] = values[chosen]
+
+
+def _values(column: pl.Series) -> npt.NDArray[Any]:
+    """A column as it lies in memory where it holds numbers without nulls; otherwise as float32 with NaN for nulls."""
+    if column.dtype.is_numeric() and not column.null_count():
+        return column.to_numpy()
+    return column.cast(pl.Float32).to_numpy()
 
 
 def check_finite(matrix: Floats, names: Sequence[str], frame: pl.DataFrame | None) -> None:

@@ -64,11 +64,10 @@ class OnDisk:
         done = held_rows = 0
         held: list[tuple[Floats, Light]] = []
         for here, frame in self._chosen(places, self.names):
-            first = 0
+            features, known, first = frame.select(self.names), frame.select(self._known()), 0
             while first < here.size:
                 rows = here[first : first + self.batch_rows - held_rows]
-                part = frame[rows]
-                held.append((float_matrix(part.select(self.names)), light_of(part, self.wanted, self.channels)))
+                held.append((float_matrix(features, rows), light_of(known[rows], self.wanted, self.channels)))
                 first, held_rows = first + rows.size, held_rows + rows.size
                 if held_rows == self.batch_rows:
                     yield np.arange(done, done + held_rows), *_joined(held)
@@ -83,13 +82,15 @@ class OnDisk:
 
     def _chosen(self, places: Indices, names: tuple[str, ...]) -> Iterator[tuple[Indices, pl.DataFrame]]:
         """Each row group that holds some of the rows, with their places in it."""
-        known = light_names(self.wanted, self.dataset.table.names)
-        columns = [*(name for name in self.dataset.table.names if name in known), *names]
         first = done = 0
-        for _, _, frame in row_groups(self.dataset, list(dict.fromkeys(columns)), checked=False):
+        for _, _, frame in row_groups(self.dataset, list(dict.fromkeys([*self._known(), *names])), checked=False):
             last = int(np.searchsorted(places, first + frame.height))
             yield (places[done:last] - first).astype(np.int64), frame
             first, done = first + frame.height, last
+
+    def _known(self) -> list[str]:
+        known = light_names(self.wanted, self.dataset.table.names)
+        return [name for name in self.dataset.table.names if name in known]
 
 
 def _joined(parts: list[tuple[Floats, Light]]) -> tuple[Floats, Light]:
