@@ -21,7 +21,7 @@ from meta_spliceai.errors import (
     SchemaError,
     StoreError,
 )
-from meta_spliceai.train import IncrementalTrainer, Trainer, datasets
+from meta_spliceai.train import IncrementalTrainer, Trainer, datasets, fitting
 from meta_spliceai.train.holdout import SIDES, divide
 from meta_spliceai.train.light import Wanted
 from meta_spliceai.train.row_store import OnDisk
@@ -229,6 +229,16 @@ def test_a_dataset_larger_than_memory_teaches_what_the_same_rows_in_memory_teach
     assert disk.save().name == "b"
     names = [{path.relative_to(folder) for path in folder.rglob("*")} for folder in (tmp_path / "a", tmp_path / "b")]
     assert names[0] == names[1]
+
+
+def test_edges_of_bins_found_in_a_sample_are_the_same_from_memory_and_from_disk(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = Trainer(SMALL).fit(inputs.dataset).model.to_files()
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 1_000)
+    memory = Trainer(SMALL).fit(inputs.dataset).model.to_files()
+    disk = IncrementalTrainer(SMALL, out_dir=tmp_path, batch_rows=300).fit(inputs.dataset).model.to_files()
+    assert memory == disk != every
 
 
 def test_batches_hold_the_rows_asked_for_in_order_whatever_their_size(inputs: Inputs, frame: pl.DataFrame) -> None:

@@ -48,20 +48,29 @@ class Bins:
     learner
         Whose number of bins counts.
     batches
-        All rows.
+        All rows; None where the sample holds them all and bins stay in memory.
     sample
-        Evenly spaced ones, in which the edges of the bins are found: to look for them in all rows takes XGBoost longer than
-        anything else it does. None looks in all.
+        Features and weights of evenly spaced ones, or of all, in which the edges of the bins are found: to look for them in
+        more takes XGBoost longer than anything else it does.
     folder
         For pages on disk; None keeps the bins in memory.
     """
 
     def __init__(
-        self, learner: XGBoost, batches: Batches, sample: Batches | None, folder: Path | None, *, threads: int
+        self,
+        learner: XGBoost,
+        batches: Batches | None,
+        sample: tuple[Floats, npt.NDArray[np.float64]],
+        folder: Path | None,
+        *,
+        threads: int,
     ) -> None:
         self._learner, self._threads = learner, threads
         shared: dict[str, Any] = {"max_bin": learner.max_bin, "nthread": threads}
-        edges = None if sample is None else xgboost.QuantileDMatrix(_Fed(sample, None), **shared)
+        edges: xgboost.DMatrix = xgboost.QuantileDMatrix(sample[0], weight=sample[1], **shared)
+        if batches is None:
+            self._matrix = edges
+            return
         kind = xgboost.QuantileDMatrix if folder is None else xgboost.ExtMemQuantileDMatrix
         self._matrix = kind(_Fed(batches, folder), ref=edges, **shared)
 

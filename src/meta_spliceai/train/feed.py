@@ -19,6 +19,7 @@ from meta_spliceai.train.learners.lightgbm_learner import LightGBM
 from meta_spliceai.train.learners.linear import StochasticLogistic
 from meta_spliceai.train.learners.protocol import Fitted, Learner, LearningRows, imported
 from meta_spliceai.train.learners.xgboost_learner import XGBoost
+from meta_spliceai.train.light import Light
 from meta_spliceai.train.row_store import RowStore
 from meta_spliceai.train.rows import Rows
 
@@ -26,9 +27,6 @@ Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.signedinteger[Any]]
 Fit = Callable[[str, LearningRows | None], Fitted]
 """A channel, and held rows on which a learner that stops early chooses its rounds -> what was learnt."""
-
-EDGE_ROWS = 200_000
-"""Rows in which XGBoost looks for the edges of its bins; of more, evenly spaced ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +57,27 @@ class Feeding:
     cache: Path | None
 
     @contextmanager
-    def opened(self) -> Iterator[Fit]:
-        """What fits a channel; XGBoost's rows are binned once for all channels, in memory too: no copy of the rows."""
+    def opened(self, sample: tuple[Floats, Light]) -> Iterator[Fit]:
+        """What fits a channel; XGBoost's rows are binned once for all channels, in memory too: no copy of the rows.
+
+        `sample` holds evenly spaced ones of the rows, or all; XGBoost finds the edges of its bins in them.
+        """
         if isinstance(self.learner, XGBoost):
             # imported here because XGBoost itself takes a second or two to import
             from meta_spliceai.train.boosting import Bins
 
             with self._pages() as folder:
-                sample = evenly(self.places, EDGE_ROWS) if self.places.size > EDGE_ROWS else None
-                bins = [
-                    Bins(
-                        self.learner,
-                        lambda: self._features(self.places),
-                        None if sample is None else lambda: self._features(sample),
-                        folder,
-                        threads=self.threads,
-                    )
-                ]
+                features, light = sample
+                rest = None if folder is None and len(features) == self.places.size else self._features
+                bins = [Bins(self.learner, rest, (features, light.weight), folder, threads=self.threads)]
+                del sample, features, light  # the learner needs the memory
                 yield lambda channel, held: bins[0].fit(*self._labelled(channel), seed=self.seed, held=held)
                 bins.clear()  # before the folder of its pages is removed
         elif self.cache is None and not isinstance(self.learner, LightGBM):
+            del sample
             yield self._fit_at_once
         else:
+            del sample
             yield self._fit_in_batches
 
     def _fit_at_once(self, channel: str, held: LearningRows | None) -> Fitted:
@@ -99,8 +96,8 @@ class Feeding:
         assert isinstance(self.learner, StochasticLogistic)
         return self.learner.fit_batches(lambda: self._labelled_batches(channel), seed=self.seed)
 
-    def _features(self, places: Indices) -> Iterator[tuple[Floats, npt.NDArray[np.float64]]]:
-        for _, matrix, light in self.rows.store.batches(places):
+    def _features(self) -> Iterator[tuple[Floats, npt.NDArray[np.float64]]]:
+        for _, matrix, light in self.rows.store.batches(self.places):
             yield matrix, light.weight
 
     def _labelled_batches(self, channel: str) -> Iterator[LearningRows]:

@@ -29,7 +29,8 @@ Indices = npt.NDArray[np.signedinteger[Any]]
 
 _VALID_ROWS = 100_000
 """Validation rows that are held in memory where the others are not."""
-_LINT_ROWS = 200_000
+SAMPLE_ROWS = 200_000
+"""Rows to learn from in which leaks, and the edges of XGBoost's bins, are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,11 @@ class Fitting:
                     found=f"{int(truth.sum())} among {truth.size} rows of {len(np.unique(rows.group[train]))} groups",
                     action="give rows of more genes, or a smaller test_size",
                 )
-        check_leaks(rows, train)
         starts = self.method.base_margin and self.method.learner.starts_from_margin
         feeding = Feeding(self.method.learner, rows, train, starts, self.seed, self.threads, self.cache)
         decide = _Deciding(rows, evenly(valid, _VALID_ROWS) if self.cache is not None else valid, starts)
         early = self.method.early_stopping
-        with feeding.opened() as fit:
+        with feeding.opened(_linted(rows, evenly(train, SAMPLE_ROWS))) as fit:
             models = {channel: fit(channel, decide.rows_of(channel) if early else None) for channel in rows.channels}
         return {channel: self._correction(model, channel, decide) for channel, model in models.items()}
 
@@ -112,8 +112,8 @@ class _Deciding:
         return LearningRows(features, label, light.weight, light.start(channel) if self.starts else None)
 
 
-def check_leaks(rows: Rows, train: Indices) -> None:
-    """The leakage lint over an evenly spaced sample of the rows to learn from.
+def _linted(rows: Rows, sample: Indices) -> tuple[Floats, Light]:
+    """Some of the rows to learn from, evenly spaced, once the leakage lint has looked at them.
 
     It judges features beside the base model's score, so it says nothing about rows without one.
 
@@ -122,11 +122,10 @@ def check_leaks(rows: Rows, train: Indices) -> None:
     LeakageError
         Names the features that give the label away.
     """
+    features, light = rows.gathered(sample)
     if not rows.has_base:
         log.warning("the rows have no base scores, so they are not searched for features that give the label away")
-        return
-    sample = evenly(train, _LINT_ROWS)
-    matrix, light = rows.gathered(sample)
+        return features, light
     codes = rows.codes[sample]
     both = next(iter(light.base.values()))
     donor, acceptor = (light.base.get(kind, both) for kind in SITE_TYPES)
@@ -142,8 +141,9 @@ def check_leaks(rows: Rows, train: Indices) -> None:
             weight=light.weight,
             gated=np.arange(sample.size),
             names=rows.names,
-            features=matrix,
+            features=features,
         ),
         rows.names,
         rows.columns,
     )
+    return features, light

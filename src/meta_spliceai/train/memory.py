@@ -9,19 +9,19 @@ import re
 
 from meta_spliceai.errors import InputError
 
-_IMPORTED = 330 << 20
+_IMPORTED = 450 << 20
 """What the process and its libraries need before a row is read, and XGBoost's sketches of the features."""
 _ROW_GROUP = 131_072
 _COPIES_OF_GROUP = 1.6
 """A row group as it is read, and on its way into a batch."""
-_COPIES_OF_BATCH = 2.5
+_COPIES_OF_BATCH = 4
 """A batch as a matrix, and inside the learner."""
 _FEWEST_ROWS = 1_000
-_BYTES_OF_ROW = {"xgboost": 24, "lightgbm": 60, "sgd_logistic": 16}
+_BYTES_OF_ROW = {"xgboost": 20, "lightgbm": 60, "sgd_logistic": 16}
 """Of all rows from disk: label, group and side, places, and what the learner keeps (gradients, margins, weights); after the
 fit, scores of held-out rows."""
 _IN_MEMORY_MATRICES = 1.5
-"""Peak memory of training in memory, in float32 matrices of all rows: the matrix, XGBoost's bins, and batches."""
+"""Peak memory of training with XGBoost in memory, in float32 matrices of all rows: the matrix, the bins, and batches."""
 
 
 def bytes_of(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from meta_spliceai.train.incremental import IncrementalTrainer
 from meta_spliceai.train.leakage import check_probe
 from meta_spliceai.train.learners.spec import learner_of, settings_of
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
-from meta_spliceai.train.memory import rows_of_batch
+from meta_spliceai.train.memory import needed_from_disk, needed_in_memory, rows_of_batch
 from meta_spliceai.train.profile_file import profile_of
 from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, find_prunable, write_trimmed
 from meta_spliceai.train.trainer import PREDICTIONS_FILE, Trainer
+
+log = logging.getLogger(__name__)
 
 KIND, FORMAT_VERSION = "single_split_run", 1
 
@@ -111,6 +114,7 @@ def train_single_split(
     check_probe(opened.manifest.facts, profile)
     names = [name for name in admitted_features(opened.table, profile) if named is None or name in named]
     trainer = _trainer(options, profile, out_dir, len(names), opened)
+    _say_what_memory_it_needs(trainer, int(opened.manifest.facts["rows"]), len(names))
     baseline = baseline_tsv or _own_baseline(reference, eval_dir)
     if baseline is not None:
         read_baseline(baseline, opened.gene_ids)
@@ -164,6 +168,16 @@ def _trainer(
     rows = int(dataset.manifest.facts["rows"])
     size = rows_of_batch(options.memory_limit, options.batch_size, rows, width, learner_of(options.model).name)
     return IncrementalTrainer(options.model, batch_rows=size, **shared)
+
+
+def _say_what_memory_it_needs(trainer: Trainer, rows: int, width: int) -> None:
+    size = trainer.batch_rows
+    if size is None:
+        needed, instead = needed_in_memory(rows, width), "--incremental needs less"
+    else:
+        needed = needed_from_disk(rows, width, trainer.method.learner.name, size)
+        instead = f"features are read {min(size, rows):,} rows at a time"
+    log.info("%s rows x %d features: about %s MB of memory; %s", f"{rows:,}", width, f"{needed >> 20:,}", instead)
 
 
 def _own_baseline(reference: Path | None, eval_dir: Path | None) -> Path | None:
