@@ -15,7 +15,6 @@ from meta_spliceai.basepass.status import status as basepass_status
 from meta_spliceai.build.merge import merge as dataset_merge
 from meta_spliceai.build.strategic import genes_list, genes_select
 from meta_spliceai.crossval.run import cv
-from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.explain.ablation import ablation
 from meta_spliceai.explain.run import explain
 from meta_spliceai.features.describe import list_enrichers as enrichers_list
@@ -29,6 +28,7 @@ from meta_spliceai.maintain.summary import summarise as dataset_summary
 from meta_spliceai.maintain.validate import validate_dataset as dataset_validate
 from meta_spliceai.pipeline import build, demo, run
 from meta_spliceai.predict.base import evaluate_base as basepass_evaluate
+from meta_spliceai.predict.evaluate_table import evaluate
 from meta_spliceai.predict.run import predict
 from meta_spliceai.reference.fetch import fetch_reference as reference_fetch
 from meta_spliceai.reference.from_reference import derive as reference_derive
@@ -37,6 +37,7 @@ from meta_spliceai.reference.registry import audit_references as reference_audit
 from meta_spliceai.reference.registry import list_references as reference_list
 from meta_spliceai.reference.registry import use_reference as reference_use
 from meta_spliceai.report.run import report
+from meta_spliceai.results.run import results
 from meta_spliceai.train.run import train
 from meta_spliceai.train.split_plan import split_plan
 from meta_spliceai.train.tune import tune
@@ -77,6 +78,7 @@ __all__ = [
     "reference_prepare",
     "reference_use",
     "report",
+    "results",
     "run",
     "split_plan",
     "train",

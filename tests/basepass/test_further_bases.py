@@ -10,6 +10,7 @@ from meta_spliceai.basepass.remake import positions
 from meta_spliceai.basepass.run import run
 from meta_spliceai.errors import InputError, ModelError, PlanMismatchError, StoreError
 from meta_spliceai.features.base_scores import logit
+from meta_spliceai.genome.coordinates import Interval
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.features import BASE_SCORE_FEATURES
 from tests.basepass.conftest import SecondToy
@@ -151,3 +152,31 @@ def test_overwriting_the_first_bases_positions_leaves_those_of_another_base_alon
     )
     assert {path.name: path.read_bytes() for path in (own / "meta_models").glob("*.parquet")} == before
     assert open_artifacts(own).genes == set(FEW)
+
+
+@pytest.mark.parametrize("names", [["toy"], ["toy", "second"], ["toysites", "toy"]])
+def test_fewer_bases_give_the_rows_of_a_pass_with_just_these(reference, joined, tmp_path, names):
+    ours = open_artifacts(joined).with_bases(names)
+    in_order = [name for name in BASES if name in names]
+    made = run(reference=reference, base=in_order, eval_dir=tmp_path / "toy_eval", genes=FEW, tn_rate=0.3).eval_dir
+    theirs = open_artifacts(made)
+    assert ours.base_names == theirs.base_names == in_order
+    assert ours.table == theirs.table
+    mine, own = ours.candidates(FEW), theirs.candidates(FEW)
+    means = [name for name in own.columns if name.startswith("mean_")]
+    assert mine.drop(means).equals(own.drop(means))
+    np.testing.assert_allclose(mine.select(means).to_numpy(), own.select(means).to_numpy(), atol=2e-6)
+    columns = [*means[:1], "position", "gene_id"]
+    assert ours.candidates(FEW, columns).equals(mine.select(columns))
+    with load(reference).open_genome() as genome:
+        place = Interval("chrT1", 5_200, 5_400, "+")
+        few, whole = (one.stretch(genome, place, 100) for one in (ours, theirs))
+    assert list(few.further) == list(whole.further) == in_order[1:]
+
+
+def test_the_first_base_is_always_there_and_others_must_be_known(joined):
+    artifacts = open_artifacts(joined)
+    assert artifacts.with_bases(None) is artifacts
+    for names in (["second"], [], ["toy", "pangolin"]):
+        with pytest.raises(InputError, match="toy always included"):
+            artifacts.with_bases(names)

@@ -20,6 +20,7 @@ from meta_spliceai.crossval import planning
 from meta_spliceai.crossval.run import cv
 from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE, row_table, scope_table
 from meta_spliceai.errors import GeneError, InputError
+from meta_spliceai.evaluate.bootstrap import multiplicities
 from meta_spliceai.evaluate.result import load_evaluation
 from meta_spliceai.evaluate.run import evaluate
 from meta_spliceai.schema.check import check_frame
@@ -110,6 +111,31 @@ def test_folds_are_measured_as_a_slow_twin_measures_them(crossed: Path) -> None:
             called = scores >= np.float32(row["threshold"])
             assert row["false_positives"] == (called & ~truth).sum()
             assert row["false_negatives"] == (~called & truth).sum()
+
+
+def test_errors_have_intervals_over_gene_groups_at_the_thresholds_given(crossed: Path) -> None:
+    bases, pooled = predictions(crossed), read_tsv(crossed / "pooled.tsv", POOLED_TABLE)
+    chosen = json.loads((crossed / "thresholds.json").read_text())["thresholds"]
+    groups = bases["group"].unique().sort()
+    drawn = multiplicities(groups.len(), DRAWS, 42).astype(int)
+    for row in pooled.filter(pl.col("arm").is_in(["base", "meta"])).iter_rows(named=True):
+        kind, arm = row["splice_type"], row["arm"]
+        cuts = {c["fold"]: c["threshold"] for c in chosen if (c["splice_type"], c["arm"]) == (kind, arm)}
+        counts = []
+        for group in groups:
+            own = bases.filter(group=group)
+            cut = cuts[own["fold"][0]]
+            called = own[f"{arm}_{kind}"].to_numpy() >= np.float32(np.inf if cut is None else cut)
+            truth = own[f"is_{kind}"].to_numpy()
+            counts.append(((called & truth).sum(), (called & ~truth).sum(), truth.sum()))
+        by_draw = drawn @ np.array(counts)
+        f1 = [2 * hits / (hits + false + sites) for hits, false, sites in by_draw]
+        low, high = np.quantile(f1, [0.025, 0.975])
+        assert (row["f1_low"], row["f1_high"]) == pytest.approx((low, high))
+        assert row["recall_low"] <= row["recall"] <= row["recall_high"]
+        assert row["top_k_accuracy_low"] <= row["top_k_accuracy_high"]
+        hits, false, sites = np.array(counts).sum(axis=0)
+        assert (row["false_positives"], row["false_negatives"]) == (false, sites - hits)
 
 
 def test_a_threshold_is_the_best_of_the_other_folds_and_knows_nothing_of_its_own(crossed: Path) -> None:

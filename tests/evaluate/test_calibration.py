@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meta_spliceai.calibration import BetaMap, IsotonicMap
 from meta_spliceai.evaluate.calibration import (
     EQUAL_COUNT,
     FIXED,
     FIXED_EDGES,
-    BetaMap,
     calibration_of,
     equal_count_edges,
     mapped_by_fold,
@@ -65,6 +65,11 @@ def test_each_fold_is_mapped_by_its_own_map_and_keeps_its_ranking() -> None:
     mapped = mapped_by_fold(p, fold, {0: BetaMap(1, 1, 0), 1: BetaMap(2, 2, 0)})
     # doubling the logit of 0.1 gives odds of 1 / 81
     assert mapped == pytest.approx([0.1, 0.9, 1 / 82, 81 / 82, 0, 1], rel=1e-5)
+
+
+def test_a_map_that_ties_scores_is_applied_like_any_other() -> None:
+    p, fold = np.array([0.1, 0.2, 0.9], np.float32), np.zeros(3, np.int8)
+    assert mapped_by_fold(p, fold, {0: IsotonicMap((0.1, 0.2, 0.9), (0.25, 0.25, 0.5))}).tolist() == [0.25, 0.25, 0.5]
 
 
 def test_folds_without_a_map_stay_as_they_are() -> None:

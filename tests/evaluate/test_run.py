@@ -204,6 +204,31 @@ def test_calibration_maps_change_probabilities_and_no_ranking(tmp_path, table, r
     pl.testing.assert_frame_equal(*other)
 
 
+def test_a_map_that_ties_all_scores_changes_no_ranking(tmp_path, table, result):
+    level = [
+        {"fold": fold, "arm": "meta", "splice_type": "donor", "kind": "isotonic", "p": [0.0, 1.0], "q": [0.01, 0.01]}
+        for fold in table["fold"].unique().sort().to_list()
+    ]
+    mapped = evaluate(
+        predictions=toys.write(tmp_path / "p", table, calibrations=level), out_dir=tmp_path / "e", draws=200
+    )
+    pl.testing.assert_frame_equal(mapped.arms, result.arms)
+    pl.testing.assert_frame_equal(mapped.strata, result.strata)
+    assert mapped.errors("donor", "meta")["false_positives"] == result.errors("donor", "meta")["false_positives"]
+    assert mapped.errors("donor", "meta")["false_negatives_at_half"] == 144
+
+
+@pytest.mark.parametrize(
+    "changed", [{"q": [0.5, 0.4]}, {"p": [0.5, 0.5]}, {"q": [0.1]}, {"p": [], "q": []}, {"q": [0, 2]}]
+)
+def test_an_isotonic_calibration_that_falls_or_lacks_points_is_refused(tmp_path, table, changed):
+    points = {"kind": "isotonic", "p": [0.1, 0.2], "q": [0.1, 0.3], **changed}
+    with pytest.raises(SchemaError, match="p and q that never fall, of kind isotonic"):
+        evaluate(
+            predictions=toys.write(tmp_path / "p", table, calibrations=_maps(table, **points)), out_dir=tmp_path / "e", draws=20
+        )  # fmt: skip
+
+
 def test_calibration_of_some_folds_only_is_refused(tmp_path, table):
     predictions = toys.write(tmp_path / "p", table, calibrations=_maps(table)[:2])
     with pytest.raises(
@@ -217,5 +242,5 @@ def test_calibration_of_some_folds_only_is_refused(tmp_path, table):
 )
 def test_a_calibration_that_is_no_increasing_map_is_refused(tmp_path, table, changed):
     predictions = toys.write(tmp_path / "p", table, calibrations=_maps(table, **changed))
-    with pytest.raises(SchemaError, match="calibrations \\(arm, splice_type, fold, a, b, c with a and b above 0\\)"):
+    with pytest.raises(SchemaError, match=r"calibrations \(arm, splice_type, fold, a, b, c with a and b above 0; or"):
         evaluate(predictions=predictions, out_dir=tmp_path / "e", draws=20)

@@ -61,18 +61,30 @@ def test_contributions_and_base_sum_to_the_margin(learner: dict[str, Any], base_
     pytest.importorskip(str(learner["name"]))
     rows, ensembles = planted(learner, base_margin=base_margin)
     both = Ensemble(NAMES, 0.0, {"donor": tuple(ensembles[fold].corrections["donor"][0] for fold in (0, 1))})
-    found = contributions(both, "donor", rows.features)
+    found = contributions(both, "donor", rows.features, rows.start)
     assert found.shape == (3_000, 4)
     begin = rows.start if base_margin else 0.0
     np.testing.assert_allclose(begin + found.sum(axis=1), both.margin("donor", rows.features, rows.start), atol=2e-4)
     assert np.abs(found[:, :3]).max() > 0.1
 
 
+def test_features_that_a_correction_starts_from_contribute_their_share_of_the_start() -> None:
+    rows, ensembles = planted({"name": "xgboost", **SMALL})
+    (plain,) = ensembles[0].corrections["donor"]
+    ensemble = Ensemble(NAMES, 0.0, {"donor": (dataclasses.replace(plain, start=(0, 2)), plain)})
+    found = contributions(ensemble, "donor", rows.features, rows.start)
+    margin = ensemble.margin("donor", rows.features, rows.start)
+    np.testing.assert_allclose(rows.start + found.sum(axis=1), margin, atol=2e-4)
+    without = contributions(Ensemble(NAMES, 0.0, {"donor": (plain,)}), "donor", rows.features, rows.start)
+    added = (found - without)[:, [0, 2]]
+    np.testing.assert_allclose(added, (rows.features[:, [0, 2]] - rows.start[:, None]) / 4, atol=1e-5)
+
+
 def test_shrinkage_scales_contributions_and_models_that_are_never_applied_give_none() -> None:
     rows, ensembles = planted({"name": "xgboost", **SMALL})
     (correction,) = ensembles[0].corrections["donor"]
     whole, half, none = (
-        contributions(Ensemble(NAMES, 0.0, {"donor": (dataclasses.replace(correction, shrinkage=share),)}), "donor", rows.features)
+        contributions(Ensemble(NAMES, 0.0, {"donor": (dataclasses.replace(correction, shrinkage=share),)}), "donor", rows.features, rows.start)
         for share in (1.0, 0.5, 0.0)
     )  # fmt: skip
     np.testing.assert_allclose(half, whole / 2)
@@ -144,7 +156,10 @@ def test_contributions_are_averaged_over_bases_and_over_sites() -> None:
     count, found = summary(rows, ensembles, sample=10_000, seed=1)
     assert count == 3_000
     by_hand = np.concatenate(
-        [contributions(ensembles[f], "donor", rows.features[rows.fold == f])[:, 2] for f in (0, 1)]
+        [
+            contributions(ensembles[f], "donor", rows.features[rows.fold == f], rows.start[rows.fold == f])[:, 2]
+            for f in (0, 1)
+        ]
     )
     label, weight = (np.concatenate([values[rows.fold == f] for f in (0, 1)]) for values in (rows.label, rows.weight))
     assert found["mean_abs"][2] == pytest.approx(np.average(np.abs(by_hand), weights=weight))

@@ -109,7 +109,7 @@ DAMAGES = (
     Damage("lost gene manifest", "DS003", lose("gene_manifest.csv")),
     Damage("lost link", "DS004", lose(MASTER)),
     Damage("stale link", "DS004", stale),
-    Damage("foreign file in master", "DS005", put("master/part-0.parquet", TRIM), restored=False),
+    Damage("foreign file in master", "DS005", put("master/part-0.parquet", TRIM)),
     Damage("leftover raw file", "DS005", put("batch_00001_raw.tmp.parquet")),
     Damage("interrupted rewrite", "DS005", lambda dataset: (dataset / ".staging").mkdir(), restored=False),
     Damage("batch of an earlier plan", "DS005", put("batch_00099_trim.parquet", TRIM)),

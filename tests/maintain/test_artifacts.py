@@ -138,3 +138,13 @@ def test_T1_T2_T3_the_scripts(eval_dir: Path, tmp_path: Path) -> None:
 def test_T8_T9_the_scripts(good: Path, passed: Passed, tmp_path: Path, script: str) -> None:
     done = run(script, str(good), "--reference", str(passed.reference), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_T1_T2_every_corrupted_file_is_named_one_to_a_line(eval_dir: Path, tmp_path: Path) -> None:
+    files = [path for path in sorted((eval_dir / "meta_models").glob("*_chunk_*")) if path.suffix == ".parquet"]
+    for path in files:
+        path.write_bytes(path.read_bytes()[:100])
+    validate_artifacts(eval_dir=eval_dir, list_corrupted=True, output_report=tmp_path / "report.txt")
+    lines = [line.strip() for line in (tmp_path / "report.txt").read_text().splitlines()]
+    assert len(files) > 5
+    assert {f"{path.name} cannot be read, or has not the recorded size and rows" for path in files} <= set(lines)

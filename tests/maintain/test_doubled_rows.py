@@ -9,18 +9,20 @@ import polars as pl
 import pytest
 
 from meta_spliceai.maintain import doubled_rows
-from meta_spliceai.maintain.doubled_rows import DoubledRows
+from meta_spliceai.maintain.doubled_rows import DoubledRows, KeysOfGroup
 
 KEY = ("gene_id", "chrom", "strand", "position")
 
 
-def looked_at(rows: pl.DataFrame, per_group: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+def looked_at(
+    rows: pl.DataFrame, per_group: int, monkeypatch: pytest.MonkeyPatch, *, across_genes: bool = False
+) -> bool:
     """Whether anything is found when the rows come in row groups of this size."""
     groups = list(rows.iter_slices(per_group))
     monkeypatch.setattr(doubled_rows, "read_row_group", lambda _, __, group, names: groups[group].select(names))
-    found = DoubledRows(KEY)
+    found = DoubledRows(KEY, across_genes=across_genes)
     for number, group in enumerate(groups):
-        found.add(Path("batch_00001.parquet"), number, group)
+        found.add(KeysOfGroup.of(Path("batch_00001.parquet"), number, group.select(KEY)))
     return bool(list(found.found(None)))  # type: ignore[arg-type]
 
 
@@ -59,6 +61,25 @@ def test_a_long_gene_over_many_row_groups_is_not_read_again(monkeypatch: pytest.
     rows = of(["a"] * 30 + ["b"] * 30, [*range(1, 31), *range(1, 31)])
     found = DoubledRows(KEY)
     for number, group in enumerate(rows.iter_slices(7)):
-        found.add(Path("batch_00001.parquet"), number, group)
+        found.add(KeysOfGroup.of(Path("batch_00001.parquet"), number, group.select(KEY)))
     monkeypatch.setattr(doubled_rows, "read_row_group", never)
     assert list(found.found(None)) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("per_group", [2, 5, 30])
+def test_across_genes_it_agrees_with_comparing_all_rows(
+    seed: int, per_group: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(seed)
+    start = {gene: int(draw.integers(1, 60)) for gene in "abcdef"}
+    rows = pl.concat(
+        of([gene] * 5, sorted(start[gene] + draw.choice(12, 5, replace=False))).with_columns(
+            strand=pl.lit("+-"[ord(gene) % 2])
+        )
+        for gene in "abcdef"
+    )
+    monkeypatch.setattr(doubled_rows, "ROWS_AT_ONCE", 12)
+    doubled = bool(rows.select(KEY[1:]).is_duplicated().any())
+    assert looked_at(rows, per_group, monkeypatch, across_genes=True) == doubled
+    assert not looked_at(rows, per_group, monkeypatch)

@@ -6,11 +6,14 @@ import re
 import shlex
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from meta_spliceai.cli import main
+from meta_spliceai.maintain.dedup import dedup
 from meta_spliceai.maintain.validate import validate_dataset
 from tests.build.conftest import Passed
+from tests.maintain.conftest import change_part, rows_of
 from tests.maintain.damages import DAMAGES, Damage
 
 MENDED = [
@@ -51,3 +54,20 @@ def test_the_printed_commands_restore_the_bytes(
     else:
         assert content(dataset) == content(good)
     assert validate_dataset(dataset, reference=passed.reference, quick=True).found() == set()
+
+
+def test_a_base_that_got_a_second_row_in_another_gene_is_found_and_merged_again(
+    good: Path, passed: Passed, tmp_path: Path
+) -> None:
+    merged = tmp_path / "merged"
+    dedup(good, dst=merged, subset_cols=["chrom", "position", "strand"])
+    before = rows_of(merged)
+    assert validate_dataset(merged, reference=passed.reference, only=["DS012"]).found() == set()
+
+    # TG06.1 begins in the second part, and its rows lie among those of TG05.1, which the first part holds
+    of_tg05 = before.filter((pl.col("gene_id") == "TG05.1") & (pl.col("position") > 25_000)).head(1)
+    change_part(merged, 2, lambda rows: pl.concat([of_tg05.with_columns(gene_id=pl.lit("TG06.1")), rows]))
+    (finding,) = validate_dataset(merged, reference=passed.reference, only=["DS012"]).findings
+    assert "2 rows of TG05.1, TG06.1" in finding.reason
+    run_printed(finding.remedy)
+    assert rows_of(merged).equals(before)

@@ -169,3 +169,13 @@ def test_datasets_of_newer_versions_and_other_folders_say_what_to_do(tmp_path: P
     (tmp_path / "other/manifest.json").write_text('{"kind": "reference", "format_version": 1}')
     with pytest.raises(StoreError, match="found: reference"):
         migrate(tmp_path / "other")
+
+
+def test_a_dataset_that_lost_its_manifest_is_not_taken_for_an_earlier_one(
+    dataset: Path, passed: Passed, tmp_path: Path
+) -> None:
+    (dataset / "manifest.json").unlink()
+    with pytest.raises(StoreError, match="it was lost") as error:
+        migrate(dataset, dst=tmp_path / "new", reference=passed.reference)
+    assert "BUILD_INFO.md" in error.value.action
+    assert not (tmp_path / "new").exists()

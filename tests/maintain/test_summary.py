@@ -103,6 +103,16 @@ def test_damaged_values_are_counted_not_refused(dataset: Path) -> None:
     assert "finite" in result.summary()
 
 
+@pytest.mark.parametrize("value", [0.0, -1.0, None, float("nan")])
+def test_rows_without_a_weight_stand_for_nothing_and_end_no_summary(value: float | None, dataset: Path) -> None:
+    whole = summarise(dataset).bases
+    change_part(dataset, 1, lambda rows: rows.with_columns(inclusion_probability=pl.lit(value, pl.Float64)))
+    left = rows_of(dataset).filter(pl.col("inclusion_probability") > 0, pl.col("inclusion_probability").is_not_nan())
+    summary = summarise(dataset)
+    assert summary.bases == round((1 / left["inclusion_probability"]).sum()) < (whole or 0)
+    assert "standing for" in summary.summary()
+
+
 def test_patched_values_are_summarised(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "expr.tsv").write_text("gene_id\ttpm\nTG02.3\t5\n")
     patch(dataset, kind="columns", table=tmp_path / "expr.tsv")

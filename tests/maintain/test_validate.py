@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from meta_spliceai.build.run import build
+from meta_spliceai.maintain.light_reading import over_row_groups
 from meta_spliceai.maintain.migrate import migrate
 from meta_spliceai.maintain.row_checks import RowTally
 from meta_spliceai.maintain.validate import validate_dataset
@@ -101,3 +103,36 @@ def test_datasets_that_were_converted_can_be_validated(tmp_path: Path, passed: P
     migrate(EARLIER, dst=tmp_path / "dataset", reference=passed.reference)
     report = validate_dataset(tmp_path / "dataset", reference=passed.reference, verify=True)
     assert report.found() == {"DS012"}, report.summary()  # the earlier dataset has one base of a transcript twice
+
+
+def test_row_groups_are_looked_at_in_their_order_however_long_each_takes(good: Path) -> None:
+    opened = open_dataset(good)
+
+    def look(path: Path, group: int, frame: pl.DataFrame) -> tuple[str, int, int]:
+        time.sleep(0.05 if path.name == "batch_00001.parquet" else 0)
+        return path.name, group, frame.height
+
+    seen = list(over_row_groups(opened, ["gene_id"], look))
+    assert seen == [(path.name, 0, pl.read_parquet(path).height) for path in opened.files]
+
+
+@pytest.mark.parametrize("column, also", [("gene_id", "DS019"), ("position", "DS026"), ("chrom", "DS026")])
+def test_rows_without_a_key_are_told_and_the_other_checks_are_made(
+    column: str, also: str, dataset: Path, passed: Passed
+) -> None:
+    change_part(dataset, 1, lambda rows: rows.with_columns(pl.lit(None, rows.schema[column]).alias(column)))
+    report = validate_dataset(dataset, reference=passed.reference)
+    assert {"DS007", also} <= report.found(), report.summary()
+
+
+def test_without_a_gene_manifest_the_bodies_of_genes_are_those_of_the_reference(tmp_path: Path, passed: Passed) -> None:
+    dataset = tmp_path / "dataset"
+    options = {"reference": passed.reference, "eval_dir": passed.eval_dir, "output_dir": dataset, "kmer_sizes": (1,)}
+    build(**options, no_manifest=True)  # type: ignore[arg-type]
+    report = validate_dataset(dataset, reference=passed.reference)
+    left_out = {finding.code for finding in report.findings if finding.outcome == "not applicable"}
+    assert (report.found(), left_out) == (set(), {"DS019", "DS027"}), report.summary()
+    change_part(dataset, 1, lambda rows: rows.with_columns(pl.col("position") + 90_000))
+    assert "DS026" in validate_dataset(dataset, reference=passed.reference).found()
+    finding = validate_dataset(dataset, only=["DS026"]).findings[0]
+    assert "without --no-manifest" in finding.reason

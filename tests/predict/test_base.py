@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -18,15 +20,17 @@ from tests.train.conftest import FOLDS, MODEL, RECIPE, scored
 __all__ = ["scored"]
 
 
-@pytest.fixture(scope="module")
-def passed(scored, tmp_path_factory):
-    """Three toy base models over the tiny genome."""
+def pass_with(names, scored, folder):
+    """A base pass with toy base models over the tiny genome."""
     with pytest.MonkeyPatch.context() as patch:
         for name, model in TOYS.items():
             patch.setitem(registry._SHIPPED, name, lambda model=model, **_: model())
-        folder = tmp_path_factory.mktemp("bases") / "toy_eval"
-        run(reference=scored.reference, base=list(TOYS), eval_dir=folder)
-    return folder
+        return run(reference=scored.reference, base=names, eval_dir=folder).eval_dir
+
+
+@pytest.fixture(scope="module")
+def passed(scored, tmp_path_factory):
+    return pass_with(list(TOYS), scored, tmp_path_factory.mktemp("bases") / "toy_eval")
 
 
 def test_every_base_model_and_their_mean_are_measured_on_every_base_once(scored, passed, tmp_path):
@@ -74,8 +78,43 @@ def test_a_meta_model_learns_from_several_base_models_and_predicts_with_the_same
     train(**options, dataset=dataset, out_dir=out, folds=FOLDS, recipe=RECIPE, model=MODEL, threads=2)
     manifest = pl.read_csv(out / "feature_manifest.csv")
     assert {"second_donor_logit", "toysites_usage_donor_logit", "mean_donor_logit"} <= set(manifest["feature"])
-    arms = pl.read_parquet(out / "predictions" / "part_00001.parquet").columns
-    assert "base_mean_donor" in arms
+    _starts_are_the_best_means_of_the_other_folds(out, FOLDS)
     made = predict(model=out, **options, out=tmp_path / "predicted", genes=[GENES[1].gene_id])
     assert made.bases == GENES[1].end - GENES[1].start + 1
     assert pl.read_parquet(made.table)["meta_donor"].is_finite().all()
+
+
+def test_a_dataset_of_fewer_base_models_teaches_and_is_applied_without_the_others(scored, passed, tmp_path):
+    options = {"reference": scored.reference, "eval_dir": passed}
+    first = open_artifacts(passed).base_names[0]
+    dataset, out = tmp_path / "dataset", tmp_path / "model_run"
+    names = build(**options, output_dir=dataset, kmer_sizes=(1,), base_models=[f"{first},second"]).path
+    columns = pl.read_parquet_schema(next((names / "master").glob("*.parquet")))
+    assert "second_donor_logit" in columns
+    assert not [name for name in columns if name.startswith("toysites")]
+    train(**options, dataset=dataset, out_dir=out, arms=["meta"], folds=FOLDS, recipe=RECIPE, model=MODEL, threads=2)
+    saved = json.loads((out / "model" / "model.json").read_text())
+    assert [one["name"] for one in saved["base_models"]] == [first, "second"]
+    predict(model=out, **options, out=tmp_path / "of_three", genes=[GENES[1].gene_id])
+    two = pass_with([first, "second"], scored, tmp_path / f"{first}_eval")
+    predict(model=out, reference=scored.reference, eval_dir=two, out=tmp_path / "of_two", genes=[GENES[1].gene_id])
+    of_three, of_two = (pl.read_parquet(tmp_path / name / "predictions.parquet") for name in ("of_three", "of_two"))
+    assert of_three.equals(of_two)
+
+
+def _starts_are_the_best_means_of_the_other_folds(out, folds):
+    """The untrained arm is that mean of every base; where the saved model corrects nothing, it starts there too."""
+    manifest = json.loads((out / "manifest.json").read_text())
+    saved = json.loads((out / "model" / "model.json").read_text())["corrections"]
+    logits = {"donor_logit", "second_donor_logit", "toysites_donor_logit", "toysites_usage_donor_logit"}
+    for fold in range(folds):
+        starts = manifest["parts"][f"fold_{fold + 1}"]["facts"]["starts"]
+        assert saved[f"donor_{fold + 1}.ubj"]["start"] == starts["meta_donor"]
+        assert set(starts["best_mean_donor"]) <= logits
+        assert starts["best_mean_donor"] == starts["meta_donor"] == starts["base_scores_donor"]
+    table = pl.concat([pl.read_parquet(file) for file in (out / "predictions").glob("part_*.parquet")])
+    assert {"base_mean_donor", "best_mean_donor"} <= set(table.columns)
+    own = table.filter(pl.col("base_mean_donor") >= RECIPE.gate)
+    assert (own["best_mean_donor"] != own["base_mean_donor"]).any()
+    below = table.filter(pl.col("base_mean_donor") < RECIPE.gate)
+    assert (below["best_mean_donor"] == below["base_mean_donor"]).all()

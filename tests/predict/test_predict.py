@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from meta_spliceai.calibration import map_from_json
 from meta_spliceai.errors import GeneError, InputError, ModelError, PlanMismatchError
 from meta_spliceai.predict.run import META_PREDICTION_TABLE, PREDICTED_GENE_TABLE, PredictResult, predict
 from meta_spliceai.reference.load import load
 from meta_spliceai.schema.check import check_frame
 from meta_spliceai.store.tables import read_tsv
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.run import train
 from tests.train.conftest import Inputs, inputs, run, scored
 
@@ -66,7 +66,7 @@ def test_the_saved_models_mean_margin_is_what_is_written(
     assert table.select("chrom", "strand", "position").equals(aside.select("chrom", "strand", "position"))
     for kind in ("donor", "acceptor"):
         np.testing.assert_array_equal(table[kind], aside[f"base_{kind}"])
-        fitted = Calibration(**json.loads((out / "model" / "model.json").read_text())["calibration"][kind])
+        fitted = map_from_json(json.loads((out / "model" / "model.json").read_text())["calibration"][kind])
         expected = fitted.of_probability(aside[f"meta_{kind}"].to_numpy())
         np.testing.assert_allclose(table[f"meta_{kind}"], expected, rtol=1e-4)
     assert (again.seen_in_training, again.genes) == (0, len(genes))

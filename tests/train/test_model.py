@@ -67,7 +67,7 @@ def test_scores_of_another_base_model_are_refused(run: Path, inputs: Inputs, tmp
     folder = changed(run, tmp_path / "m", lambda d: d["base_models"][0].update(weights_fingerprint="f" * 64))
     model = MetaModel.load(folder)
     with pytest.raises(ModelError, match="scores of base model toy with weights ffffffffffff") as caught:
-        model.check_base_models(open_artifacts(inputs.eval_dir))
+        model.base_scores_in(open_artifacts(inputs.eval_dir))
     assert "toy with weights 000000000000" in caught.value.found
 
 
@@ -75,7 +75,7 @@ def test_scores_of_another_base_model_are_refused(run: Path, inputs: Inputs, tmp
     ("change", "message"),
     [
         (lambda d: d.update(format_version=9), "a meta-model of version 9"),
-        (lambda d: d.update(kind="dataset"), "a dataset of version 3"),
+        (lambda d: d.update(kind="dataset"), "a dataset of version 4"),
         (lambda d: d["provenance"].update(schema_version=9), "found: version 9"),
         (lambda d: d.pop("gate"), "lacks or garbles 'gate'"),
         (lambda d: d["calibration"].update(donor={"slope": 1}), "lacks or garbles"),

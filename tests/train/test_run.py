@@ -119,7 +119,7 @@ def test_each_fold_and_the_saved_model_have_a_calibration_map_per_arm(run: Path)
     }
     fitted = json.loads((run / "calibrations.json").read_text())["0"]["meta"]["donor"]
     entry = next(e for e in maps if (e["fold"], e["arm"], e["splice_type"]) == (0, "meta", "donor"))
-    assert {name: entry[name] for name in "abc"} == fitted
+    assert {name: entry[name] for name in (*"abc", "kind")} == fitted
 
 
 def test_corrections_are_learnt(run: Path) -> None:
@@ -197,7 +197,11 @@ def test_a_killed_run_resumes_with_finished_folds_kept_and_leaves_the_same_bytes
         patch.setattr(parts, function, dying)
         with pytest.raises(Killed):
             train(**inputs.options(out_dir=out, threads=1))
-    kept = {name: entry for name, entry in read_manifest(out, "model_run", 2).parts.items() if name.startswith("fold_")}
+    kept = {
+        name: entry
+        for name, entry in read_manifest(out, parts.KIND, parts.FORMAT_VERSION).parts.items()
+        if name.startswith("fold_")
+    }
     assert list(kept)
     fitted = []
     fit_fold = fit.FoldFitter.fit_fold

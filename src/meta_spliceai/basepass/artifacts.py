@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.basemodel.protocol import SPREAD, Scores
+from meta_spliceai.basepass.fewer_bases import columns_behind, with_own_means
 from meta_spliceai.basepass.plan import (
     FORMAT_VERSION,
     KIND,
@@ -25,7 +26,7 @@ from meta_spliceai.basepass.plan import (
     spans_from_facts,
 )
 from meta_spliceai.basepass.score_files import ScoreFile, Span
-from meta_spliceai.errors import GeneError, StoreError, first_few
+from meta_spliceai.errors import GeneError, InputError, StoreError, first_few
 from meta_spliceai.features.further import track_of
 from meta_spliceai.features.stretch import Place, Stretch, Track
 from meta_spliceai.formats.fasta import Genome
@@ -44,12 +45,39 @@ class Artifacts:
     Where positions were made with the scores of further base models, these are read from the folders beside it.
     """
 
-    def __init__(self, eval_dir: Path, manifest: Manifest) -> None:
+    def __init__(self, eval_dir: Path, manifest: Manifest, bases: Sequence[str] | None = None) -> None:
         self.path = eval_dir
         self._folder = eval_dir / META_MODELS
         self._manifest = manifest
+        self._bases = bases
         self._files: dict[str, ScoreFile] = {}
         self._indices: dict[str, RowIndex] = {}
+
+    def with_bases(self, names: Sequence[str] | None) -> Artifacts:
+        """The same artifacts as if positions had been made with these base models only; all of them for None.
+
+        Means over base models are then over these.
+
+        Parameters
+        ----------
+        names
+            The first base model, which every row has, and any of the others, in any order.
+
+        Raises
+        ------
+        InputError
+            The first one is missing, or there is no such base model.
+        """
+        if names is None:
+            return self
+        held = [self.base_model["name"], *(base.name for base in self._all_further)]
+        if not set(names) <= set(held) or held[0] not in names:
+            raise InputError(
+                expected=f"base models among {', '.join(held)} of {self.path}, {held[0]} always included",
+                found=", ".join(names) or "none",
+                action="leave the option out for all of them, or run the base pass with others first",
+            )
+        return Artifacts(self.path, self._manifest, tuple(names))
 
     @property
     def manifest(self) -> Manifest:
@@ -104,7 +132,11 @@ class Artifacts:
 
     @property
     def further_bases(self) -> tuple[FurtherBase, ...]:
-        """The further base models whose scores stand in the positions."""
+        """The further base models whose scores stand in the positions, or those of them that are wanted."""
+        return tuple(base for base in self._all_further if self._bases is None or base.name in self._bases)
+
+    @property
+    def _all_further(self) -> tuple[FurtherBase, ...]:
         made = self._manifest.parameters["positions"] or {"further_bases": []}
         return tuple(FurtherBase(base["name"], tuple(base["channels"])) for base in made["further_bases"])
 
@@ -117,6 +149,11 @@ class Artifacts:
     def all_base_models(self) -> list[Mapping[str, Any]]:
         """What each base model says about itself, the first one first."""
         return [self.base_model, *self.further_base_models]
+
+    @property
+    def base_names(self) -> list[str]:
+        """The names of all base models, the first one first."""
+        return [self.base_model["name"], *(base.name for base in self.further_bases)]
 
     @property
     def training_chromosomes(self) -> list[str]:
@@ -189,12 +226,16 @@ class Artifacts:
         """
         self.require(gene_ids)
         wanted = {self._chunk_of_gene[gene_id] for gene_id in gene_ids}
+        asked = columns or self.table.names
+        read = columns if self._bases is None else columns_behind(asked, self.further_bases)
+        stored = analysis_table(self._all_further, self.position_id_mode)
         frames = [
-            read_rows(self._analysis_file(name), self.table, "gene_id", gene_ids, columns, index=self._index(name))
+            read_rows(self._analysis_file(name), stored, "gene_id", gene_ids, read, index=self._index(name))
             for name in chunks_in_order(self._manifest)
             if name in wanted
         ]
-        return pl.concat(frames) if frames else self.table.empty().select(columns or pl.all())
+        rows = pl.concat(frames) if frames else stored.empty().select(read or pl.all())
+        return rows if self._bases is None else with_own_means(rows, asked, self.further_bases)
 
     def _index(self, part: str) -> RowIndex | None:
         """Where the genes lie in a chunk's file, found out once; None for a format that is read as a whole."""

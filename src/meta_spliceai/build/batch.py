@@ -64,6 +64,8 @@ class BatchPlan:
         Rows held in memory at a time; it changes no byte of the result.
     enrichers
         What adds the features.
+    base_models
+        Names of the base models whose scores become columns; default: all of the base pass.
     """
 
     number: int
@@ -75,6 +77,7 @@ class BatchPlan:
     kmer_sizes: tuple[int, ...]
     batch_rows: int
     enrichers: EnricherChoice = field(default_factory=EnricherChoice)
+    base_models: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +96,7 @@ class FinishedBatch:
 def make_batch(plan: BatchPlan) -> FinishedBatch:
     """Write the files of one batch and put it into the master folder; a module-level function, so workers can run it."""
     reference = load(plan.reference)
-    artifacts = open_artifacts(plan.eval_dir)
+    artifacts = open_artifacts(plan.eval_dir).with_bases(plan.base_models)
     genes = reference.genes.filter(pl.col("gene_id").is_in(plan.gene_ids))
     counts: dict[str, Counter[str]] = {column: Counter() for column in COUNTED}
     ledgers = []

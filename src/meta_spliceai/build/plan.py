@@ -25,7 +25,7 @@ from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.schema.column import Table
 from meta_spliceai.schema.describe import column_as_json
-from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS, PositionIdMode, dataset_table_of
+from meta_spliceai.schema.tables import BASE_MODELS, ENRICHED_COLUMNS, ENRICHERS, PositionIdMode, dataset_table_of
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import MANIFEST, Manifest, differences
 
@@ -104,6 +104,7 @@ def plan_build(
     position_id_mode: PositionIdMode | None = None,
     enrichers: Sequence[str] | None = None,
     evidence: Sequence[str] | None = None,
+    base_models: Sequence[str] | None = None,
     shard: Shard | None = None,
 ) -> BuildPlan:
     """Choose the genes, run the base pass over those that have no artifacts, and cut them into batches.
@@ -136,7 +137,7 @@ def plan_build(
         lambda genes, calls: count_errors(base_pass.complete(genes), loaded, genes, calls),
     )
     base_pass.complete(choice.gene_ids)
-    artifacts = artifacts_of(loaded, folder)
+    artifacts = artifacts_of(loaded, folder, base_models)
     _check_mode(artifacts, position_id_mode)
     check_covered(artifacts, loaded, choice.gene_ids)
     parameters = {
@@ -147,6 +148,7 @@ def plan_build(
         "batch_size": batch_size,
         "kmer_sizes": list(sizes),
         "further_bases": plain(artifacts.further_bases),
+        **({} if base_models is None else {BASE_MODELS: artifacts.base_names}),
         "position_id_mode": artifacts.position_id_mode,
         ENRICHERS: list(chosen.names),
         **(
@@ -178,6 +180,7 @@ def plan_build(
             kmer_sizes=sizes,
             batch_rows=memory.rows,
             enrichers=chosen,
+            base_models=None if base_models is None else tuple(artifacts.base_names),
         )
         for batch in batches_of(parameters)
     )
@@ -194,8 +197,8 @@ def plan_held(manifest: Manifest, *, reference: Path | None, eval_dir: Path | No
         The reference or the base pass is not the one that the dataset is made from.
     """
     loaded = load_reference(reference)
-    artifacts = artifacts_of(loaded, eval_dir)
     parameters = dict(manifest.parameters)
+    artifacts = artifacts_of(loaded, eval_dir, parameters.get(BASE_MODELS))
     choice = GeneChoice(parameters["subset_policy"], loaded.genes.clear(), ())
     template = BatchPlan(
         number=0,
@@ -276,13 +279,13 @@ def _eval_dir(
     return _only_base_pass(reference.path)
 
 
-def artifacts_of(reference: Reference, eval_dir: Path | None) -> Artifacts:
-    """The base pass in `eval_dir`, or the only one in the reference folder.
+def artifacts_of(reference: Reference, eval_dir: Path | None, base_models: Sequence[str] | None = None) -> Artifacts:
+    """The base pass in `eval_dir`, or the only one in the reference folder; with some of its base models only.
 
     Raises
     ------
     InputError
-        None or several there, or one that was run on another reference.
+        None or several there, one that was run on another reference, or one without these base models.
     """
     artifacts = open_artifacts(eval_dir or _only_base_pass(reference.path))
     if artifacts.reference_fingerprint != reference.fingerprint:
@@ -291,7 +294,7 @@ def artifacts_of(reference: Reference, eval_dir: Path | None) -> Artifacts:
             found=f"{artifacts.path} was made with another one ({artifacts.reference_fingerprint[:12]})",
             action="give the reference of that base pass, or run the base pass on this reference",
         )
-    return artifacts
+    return artifacts.with_bases(base_models)
 
 
 def _base_passes(reference: Path) -> list[Path]:

@@ -75,6 +75,7 @@ def build(
     kmer_sizes: Sequence[int | str] = (6,),
     enrichers: Sequence[str] | None = None,
     evidence: Sequence[str] | None = None,
+    base_models: Sequence[str] | None = None,
     hard_prob: float = 0.15,
     window: int = 75,
     easy_ratio: float = 0.5,
@@ -133,6 +134,9 @@ def build(
     evidence
         Files of enrichers that read some, as NAME=FILE, such as `junctions=SJ.out.tab`; several for one name where it
         reads several. Training and prediction ask for the same files again.
+    base_models
+        Base models whose scores become features, the first one included; default: all of the artifacts. Means over base
+        models are over these.
     hard_prob
         True negatives with a score above this are all kept.
     window
@@ -222,6 +226,7 @@ def build(
         position_id_mode=position_id_mode,
         enrichers=separated(enrichers),
         evidence=evidence,
+        base_models=separated(base_models),
         workers=workers,
         memory_limit=None if memory_limit is None else parsed_size(memory_limit),
         shard=None if shard is None else Shard.parsed(shard),

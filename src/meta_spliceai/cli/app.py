@@ -65,6 +65,7 @@ _COMMANDS: tuple[tuple[str, str], ...] = (
     ("report", "report"),
     ("explain", "explain"),
     ("ablation", "ablation"),
+    ("results", "results"),
 )
 """Command words and the name of the function in `meta_spliceai.commands`."""
 

@@ -6,7 +6,6 @@ seen it. No held-out gene has a say in its own threshold, and no gene is taken f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +25,33 @@ from meta_spliceai.workers.progress import track
 Row = dict[str, Any]
 
 
-def fold_rows(table: Predictions, bases: Bases, *, draws: int, seed: int) -> list[Row]:
-    """Rows of `FOLD_TABLE` without the row cap, by site type, arm and fold."""
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What was measured at thresholds out of fold.
+
+    Parameters
+    ----------
+    by_fold
+        Rows of `FOLD_TABLE` without the row cap, by site type, arm and fold.
+    together
+        By site type and arm, the columns of `POOLED_TABLE` that `evaluate` has no intervals of.
+    """
+
+    by_fold: list[Row]
+    together: dict[tuple[str, str], Row]
+
+
+def measure_folds(table: Predictions, bases: Bases, *, draws: int, seed: int) -> Measures:
+    """Measure each arm fold by fold, and over all folds with each at its own threshold."""
     of_group = bases.folds.of_group
     folds = [
         _Fold(name, bases.fold == name, groups, multiplicities(groups.size, draws, seeded_word(seed, "fold", name)))
         for place, name in enumerate(bases.folds.names.tolist())
         for groups in [np.flatnonzero(of_group == place)]
     ]
+    everything = multiplicities(bases.groups, draws, seed)
     rows: list[Row] = []
+    together: dict[tuple[str, str], Row] = {}
     with track("measuring folds", len(SITE_TYPES) * len(table.arms), "rankings") as progress:
         for kind in SITE_TYPES:
             truth = table.column(f"is_{kind}")
@@ -44,18 +61,24 @@ def fold_rows(table: Predictions, bases: Bases, *, draws: int, seed: int) -> lis
                 maps = table.description.maps.get((arm.name, kind), {})
                 probability = mapped_by_fold(scores, bases.fold, maps) if maps else scores
                 tally = tally_of(scores, truth, bases.group, bases.traits)
+                called = _called(tally, bases)
+                together[kind, arm.name] = {
+                    **with_bounds("top_k_accuracy", top_k_accuracy(tally), bootstrap(tally, everything).top_k_accuracy),
+                    **called.rates(slice(None), everything),
+                }
                 rows += [
                     {
                         "fold": fold.name, "splice_type": kind, "arm": arm.name,
                         "groups": fold.groups.size, "bases": int(fold.inside.sum()),
-                        **_ranking(tally, fold, reference, is_reference=arm is table.arms[0]), **errors,
+                        **_ranking(tally, fold, reference, is_reference=arm is table.arms[0]),
+                        "threshold": threshold, **called.errors(fold.groups, fold.drawn),
                         **_calibration(probability[fold.inside], truth[fold.inside]),
                         "caution": "few groups" if fold.groups.size < FEW_GROUPS else "",
                     }
-                    for fold, errors in zip(folds, _errors(tally, bases), strict=True)
+                    for fold, threshold in zip(folds, called.thresholds, strict=True)
                 ]  # fmt: skip
                 progress.advance(1)
-    return rows
+    return Measures(rows, together)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +93,14 @@ class _Fold:
 
 def _ranking(tally: Tally, fold: _Fold, reference: dict[int, tuple[float | None, Wide]], *, is_reference: bool) -> Row:
     part = tally.of_groups(fold.groups)
-    value, draws = average_precision(part), bootstrap(part, fold.drawn).average_precision
+    value, drawn = average_precision(part), bootstrap(part, fold.drawn)
+    draws = drawn.average_precision
     base, base_draws = reference.setdefault(fold.name, (value, draws))
     compared = not is_reference and value is not None and base is not None
     return {
         **with_bounds("average_precision", value, draws),
         **with_bounds("difference", value - base if compared else None, draws - base_draws),  # type: ignore[operator]
-        "top_k_accuracy": top_k_accuracy(part),
+        **with_bounds("top_k_accuracy", top_k_accuracy(part), drawn.top_k_accuracy),
     }
 
 
@@ -90,24 +114,69 @@ def with_bounds(name: str, value: float | None, draws: Wide) -> Row:
     }
 
 
-def _errors(tally: Tally, bases: Bases) -> Iterator[Row]:
-    counts = fold_counts(tally, bases.folds)
-    for fold, row in enumerate(best_f1_cuts(counts).tolist()):
-        hits, sites = int(counts.hits[row, fold]), int(counts.sites[fold])
-        threshold = float(counts.score[row])
-        yield {
+@dataclass(frozen=True, slots=True, eq=False)
+class _Calls:
+    """What each gene group's bases are called at the threshold of its fold.
+
+    Parameters
+    ----------
+    thresholds
+        Of each fold, chosen on the others; None where it calls nothing.
+    hits, false, sites
+        True sites called, other bases called, and true sites, shape (groups,).
+    """
+
+    thresholds: list[float | None]
+    hits: Counts
+    false: Counts
+    sites: Counts
+
+    def errors(self, groups: Counts, drawn: Drawn) -> Row:
+        """Sites, errors and rates of some groups, drawn as often as `drawn` says, shape (draws, groups)."""
+        hits, sites = int(self.hits[groups].sum()), int(self.sites[groups].sum())
+        return {
             "sites": sites,
-            "threshold": threshold if np.isfinite(threshold) else None,
-            **errors_of(hits=hits, false=int(counts.false[row, fold]), sites=sites),
+            "false_positives": int(self.false[groups].sum()),
+            "false_negatives": sites - hits,
+            **self.rates(groups, drawn),
         }
 
+    def rates(self, groups: Counts | slice, drawn: Drawn) -> Row:
+        """Precision, recall and F1 of some groups with their intervals."""
+        counts = np.stack([self.hits[groups], self.false[groups], self.sites[groups]]).astype(np.float64)
+        hits, false, sites = counts.sum(axis=1)
+        by_draw = drawn.astype(np.float64) @ counts.T
+        found = rates_of(hits=int(hits), false=int(false), sites=int(sites))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            calls = by_draw[:, 0] + by_draw[:, 1]
+            draws = {
+                "precision": by_draw[:, 0] / calls,
+                "recall": by_draw[:, 0] / by_draw[:, 2],
+                "f1": 2 * by_draw[:, 0] / (calls + by_draw[:, 2]),
+            }
+        return {key: value for name in draws for key, value in with_bounds(name, found[name], draws[name]).items()}
 
-def errors_of(*, hits: int, false: int, sites: int) -> Row:
-    """Errors, precision, recall and F1 of some calls."""
+
+def _called(tally: Tally, bases: Bases) -> _Calls:
+    """The calls of a ranking, each fold at the cut with the best F1 on the other folds."""
+    counts = fold_counts(tally, bases.folds)
+    rows = best_f1_cuts(counts)
+    of_group = rows[bases.folds.of_group]  # the first row of the counts calls nothing, the second all at the first cut
+    site = tally.site_cut < of_group[tally.site_group]
+    cell = tally.cell_cut < of_group[tally.cell_group]
+    thresholds = counts.score[rows].tolist()
+    return _Calls(
+        thresholds=[value if np.isfinite(value) else None for value in thresholds],
+        hits=np.bincount(tally.site_group[site], minlength=bases.groups),
+        false=np.bincount(tally.cell_group[cell], tally.cell_bases[cell], minlength=bases.groups).astype(np.int64),
+        sites=np.bincount(tally.site_group, minlength=bases.groups),
+    )
+
+
+def rates_of(*, hits: int, false: int, sites: int) -> dict[str, float | None]:
+    """Precision, recall and F1 of some calls."""
     calls = hits + false
     return {
-        "false_positives": false,
-        "false_negatives": sites - hits,
         "precision": hits / calls if calls else None,
         "recall": hits / sites if sites else None,
         "f1": 2 * hits / (calls + sites) if calls + sites else None,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from meta_spliceai.crossval.measures import Row, errors_of
+from meta_spliceai.crossval.measures import Measures, Row
 from meta_spliceai.crossval.tables import FOLD_TABLE, POOLED_TABLE, TOP_K_TABLE
 from meta_spliceai.evaluate.result import EvaluationResult
 from meta_spliceai.genome.labels import SITE_TYPES
@@ -18,6 +18,7 @@ from meta_spliceai.schema.column import Table
 from meta_spliceai.store.atomic import write_json, write_text
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.tables import write_parquet, write_tsv
+from meta_spliceai.train.arms import BASE, RECALIBRATED
 
 METRICS_FILE, THRESHOLDS_FILE, SUMMARY_FILE = "metrics.json", "thresholds.json", "summary.txt"
 SCOPE_FILE = "top_k_by_scope.parquet"
@@ -57,7 +58,7 @@ class CrossValidationResult:
         about = self.about
         lines = [
             f"{about['genes']:,} genes in {about['groups']:,} groups, {about['folds']} folds by {about['split']}, {about['objective']}; "
-            f"{about['bases']:,} bases of held-out genes",
+            f"{about['bases']:,} bases of held-out genes; calibration {about['calibration']['choice']}",
         ]
         if about["row_cap"] is not None:
             lines.append(CAPPED.format(cap=about["row_cap"], rows=about["rows"]))
@@ -73,6 +74,12 @@ class CrossValidationResult:
                 "folds chose; ECE: calibration error; k/gene, k/tx: top-k accuracy inside genes and transcripts",
             ]
         )
+
+
+def _estimated(sampled: Mapping[str, Mapping[str, Row]], arm: str, kind: str) -> Row:
+    """What sampled rows say of an arm; of the base model, what they say of it recalibrated, which keeps its ranking."""
+    own = sampled.get(RECALIBRATED.name if arm == BASE.name else arm, {}).get(kind, {})
+    return {f"sampled_average_precision{end}": own.get(f"average_precision{end}") for end in ("", "_standard_error")}
 
 
 def _line(row: Row) -> str:
@@ -92,19 +99,26 @@ def _shown(number: float | None) -> str:
     return "–" if number is None else f"{number:.4f}"
 
 
-def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]) -> list[Row]:
-    """Rows of `POOLED_TABLE` without the row cap: what `evaluate` measured, the spread of the folds, and top-k accuracy."""
+def pooled_rows(
+    evaluation: EvaluationResult, measures: Measures, top_k: list[Row], sampled: Mapping[str, Mapping[str, Row]]
+) -> list[Row]:
+    """Rows of `POOLED_TABLE` without the row cap: what `evaluate` measured, the spread of the folds, and top-k accuracy.
+
+    Parameters
+    ----------
+    sampled
+        By arm, then site type, what sampled rows estimate.
+    """
     by_scope = {(row["scope"], row["splice_type"], row["arm"]): row for row in top_k}
     rows = []
     for ranked in evaluation.arms.iter_rows(named=True):
         kind, arm = ranked["splice_type"], ranked["arm"]
         errors = evaluation.errors(kind, arm)
-        own = [row["average_precision"] for row in folds if (row["splice_type"], row["arm"]) == (kind, arm)]
+        own = [row["average_precision"] for row in measures.by_fold if (row["splice_type"], row["arm"]) == (kind, arm)]
         known = [value for value in own if value is not None]
         calibration = evaluation.calibration_summary.filter(
             (pl.col("splice_type") == kind) & (pl.col("arm") == arm)
         ).row(0, named=True)
-        hits = errors["sites"] - errors["false_negatives"]
         scopes = {
             f"top_k_per_{scope}{end}": by_scope.get((scope, kind, arm), {}).get(f"accuracy{end}")
             for scope in ("gene", "transcript")
@@ -113,9 +127,11 @@ def pooled_rows(evaluation: EvaluationResult, folds: list[Row], top_k: list[Row]
         rows.append(
             {
                 **{name: ranked[name] for name in POOLED_TABLE.names if name in ranked},
+                **_estimated(sampled, arm, kind),
                 "fold_mean": float(np.mean(known)) if known else None,
                 "fold_sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
-                **errors_of(hits=hits, false=errors["false_positives"], sites=errors["sites"]),
+                **{name: errors[name] for name in ("false_positives", "false_negatives")},
+                **measures.together[kind, arm],
                 "expected_calibration_error": calibration["expected_calibration_error"],
                 "brier": calibration["brier"],
                 **scopes,

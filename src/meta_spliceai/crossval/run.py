@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from meta_spliceai.crossval.measures import fold_rows
+from meta_spliceai.crossval.measures import measure_folds
 from meta_spliceai.crossval.planning import capped, check_folds, check_options, with_objective, without_test_side
 from meta_spliceai.crossval.result import CrossValidationResult, framed, pooled_rows, write_result
 from meta_spliceai.crossval.rows import arms_of_rows, write_rows
@@ -32,6 +32,7 @@ from meta_spliceai.store.atomic import read_json
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file, software_versions
 from meta_spliceai.store.tables import read_tsv
+from meta_spliceai.train.calibrate import DEFAULT_CHOICE, CalibrationChoice
 from meta_spliceai.train.classes import Objective
 from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.likeness import Similarity
@@ -65,6 +66,7 @@ def cv(
     base_margin: bool | None = None,
     weights: Weights = "inverse_inclusion",
     early_stopping: bool = False,
+    calibration: CalibrationChoice = DEFAULT_CHOICE,
     row_cap: int | None = None,
     draws: int = 1000,
     recipe: Recipe | None = None,
@@ -117,6 +119,10 @@ def cv(
         `inverse_inclusion`: a row counts as the bases it stands for; `none`: as one. Calibration is always weighted.
     early_stopping
         Choose the number of rounds of a boosted learner on inner folds.
+    calibration
+        What makes probabilities of scores, for each arm and site type by itself, fitted for each fold on the others: `beta`,
+        `platt`, `temperature`, `isotonic` or `none`; or `auto`, the kind with the least log loss among the other folds.
+        Rankings and thresholds are measured before it, so `isotonic`, which ties scores, spoils none.
     row_cap
         Rows that models may learn from, drawn at random, for a quick trial; default: all. Every result is marked where it
         leaves rows out. Predictions are made for all bases and rows in any case.
@@ -162,7 +168,7 @@ def cv(
         similarity=similarity or Similarity(),
         evidence=evidence,
     )
-    plan = capped(with_objective(without_test_side(plan), objective), row_cap)
+    plan = capped(with_objective(without_test_side(plan), objective), row_cap).with_calibration(calibration)
     check_folds(plan)
     say_what_is_divided(plan)
     with Folder.opened(
@@ -231,6 +237,7 @@ class _Run:
             "base_model": description["base_model"],
             "base_seen_genes": int(used["base_seen"].sum()),
             "bootstrap": {"draws": self._draws, "seed": plan.seed, "level": LEVEL, "unit": "gene group"},
+            "calibration": description["calibration"],
             "row_cap": plan.row_cap,
             "software": software_versions(),
         }
@@ -242,14 +249,15 @@ class _Run:
         table = open_predictions(predictions)
         bases = load_bases(table)
         arms = [arm.name for arm in table.arms]
-        by_fold = fold_rows(table, bases, draws=draws, seed=plan.seed)
+        measures = measure_folds(table, bases, draws=draws, seed=plan.seed)
         scopes = accuracies(plan, table)
         by_scope = top_k_rows(scopes, arms, bases.group_names, multiplicities(bases.groups, draws, plan.seed))
+        sampled = read_json(folder.path / SAMPLED_FILE)["sampled rows"]["arms"]
         result = CrossValidationResult(
             folder.path,
             about,
-            per_fold=framed(by_fold, FOLD_TABLE, plan.row_cap),
-            pooled=framed(pooled_rows(evaluation, by_fold, by_scope), POOLED_TABLE, plan.row_cap),
+            per_fold=framed(measures.by_fold, FOLD_TABLE, plan.row_cap),
+            pooled=framed(pooled_rows(evaluation, measures, by_scope, sampled), POOLED_TABLE, plan.row_cap),
             top_k=framed(by_scope, TOP_K_TABLE, plan.row_cap),
         )
         self._record("measures", write_result(result, scopes, scope_table(arms)))

@@ -43,8 +43,8 @@ ROW_CAP = _count(
 )
 _ERRORS = (
     _count("false_positives", "other bases called at the threshold"), _count("false_negatives", "true sites not called"),
-    _number("precision", "at the threshold; null where nothing is called"), _number("recall", "at the threshold"),
-    _number("f1", "at the threshold"),
+    *_measured("precision", "at the threshold; null where nothing is called"), *_measured("recall", "at the threshold"),
+    *_measured("f1", "at the threshold; its interval takes the threshold as given"),
 )  # fmt: skip
 _PROBABILITIES = (
     _number("expected_calibration_error", "of calibrated probabilities of at least .01: mean |predicted - observed| over ten bins of equal counts"),
@@ -53,14 +53,14 @@ _PROBABILITIES = (
 
 FOLD_TABLE = Table(
     "per_fold",
-    1,
+    2,
     "each fold by itself, one row per fold, site type and arm; intervals over the gene groups of the fold",
     (
         _FOLD, _KIND, _ARM,
         _count("groups", "gene groups"), _count("bases", "bases, sites included"), _count("sites", "true sites"),
         *_measured("average_precision", "of the ranking of the fold's bases"),
         *_measured("difference", "average precision minus that of the reference arm on the same bases, paired"),
-        _number("top_k_accuracy", "share of true sites among the k best bases of the fold, k the number of true sites"),
+        *_measured("top_k_accuracy", "share of true sites among the k best bases of the fold, k the number of true sites"),
         _number("threshold", "chosen on the other folds; null where it calls nothing"),
         *_ERRORS, *_PROBABILITIES,
         _key("caution", "why intervals say little", ("", "few groups")), ROW_CAP,
@@ -69,7 +69,7 @@ FOLD_TABLE = Table(
 
 POOLED_TABLE = Table(
     "pooled",
-    1,
+    2,
     "all folds together, one row per site type and arm; intervals over gene groups",
     (
         _KIND, _ARM,
@@ -77,8 +77,10 @@ POOLED_TABLE = Table(
         *_measured("average_precision", "of the ranking of all bases; null below 20 sites"),
         *_measured("difference", "average precision minus that of the reference arm on the same bases, paired"),
         _number("average_precision_within_folds", "mean of the folds' own average precisions, weighted by sites"),
+        _number("sampled_average_precision", "what the dataset's rows, each weighted by the bases it stands for, estimate for the column average_precision; whole genes are what counts"),
+        _number("sampled_average_precision_standard_error", "of the sampling of rows alone"),
         _number("fold_mean", "mean of the folds' own average precisions"), _number("fold_sd", "their standard deviation"),
-        _number("top_k_accuracy", "share of true sites among the k best bases, k the number of true sites"),
+        *_measured("top_k_accuracy", "share of true sites among the k best bases, k the number of true sites"),
         *_measured("top_k_per_gene", "the same inside each gene, averaged over genes"),
         *_measured("top_k_per_transcript", "the same inside each transcript, averaged over transcripts"),
         *_ERRORS, *_PROBABILITIES,

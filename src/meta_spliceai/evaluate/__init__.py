@@ -11,6 +11,7 @@ thresholds   errors at cuts chosen out of fold
 calibration  do probabilities mean what they say?
 measure      one site type, all arms
 tables       the columns of what is written
+fields       metrics.json, field by field
 result       the evaluation folder: writing it, reading it back
 run          all of it, in order
 words        the numbers as a table and as sentences

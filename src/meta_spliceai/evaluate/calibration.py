@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from meta_spliceai.calibration import CalibrationMap
 from meta_spliceai.evaluate.tally import CHUNK, Flags, Scores
 
 FROM = 0.01
@@ -82,34 +83,18 @@ def calibration_of(probability: Scores, truth: Flags) -> Calibration:
     return Calibration(bins, error, brier, total)
 
 
-@dataclass(frozen=True, slots=True)
-class BetaMap:
-    """A strictly increasing map of probabilities: logit(q) = a ln p - b ln(1 - p) + c (Kull, Silva Filho and Flach 2017)."""
-
-    a: float
-    b: float
-    c: float
-
-    def __call__(self, probability: Scores) -> Scores:
-        """Mapped probabilities, shape kept; 0 stays 0 and 1 stays 1."""
-        p = probability.astype(np.float64)
-        with np.errstate(divide="ignore", over="ignore"):
-            margin = self.a * np.log(p) - self.b * np.log1p(-p) + self.c
-            return (1 / (1 + np.exp(-margin))).astype(np.float32)
-
-
-def mapped_by_fold(probability: Scores, fold: npt.NDArray[np.int8], maps: Mapping[int, BetaMap]) -> Scores:
+def mapped_by_fold(probability: Scores, fold: npt.NDArray[np.int8], maps: Mapping[int, CalibrationMap]) -> Scores:
     """Each base mapped by its own fold's map, which was fitted on the other folds; folds without a map stay as they are.
 
-    A map is increasing, and a model in use has one map for all genes, so calibration changes no ranking. Rankings and cuts
-    are therefore measured on the scores as they are, and only calibration on the mapped ones.
+    A model in use has one map for all genes, which never puts a base before a better one, so calibration gains nothing in
+    ranking. Rankings and cuts are therefore measured on the scores as they are, and only calibration on the mapped ones.
     """
     mapped = probability.copy()
     for first in range(0, probability.size, CHUNK):
         rows = slice(first, first + CHUNK)
-        for number, beta in maps.items():
+        for number, own in maps.items():
             of_fold = np.flatnonzero(fold[rows] == number) + first
-            mapped[of_fold] = beta(probability[of_fold])
+            mapped[of_fold] = own.of_probability(probability[of_fold])
     return mapped
 
 

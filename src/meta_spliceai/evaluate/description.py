@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meta_spliceai.calibration import CalibrationMap, map_from_json
 from meta_spliceai.errors import SchemaError, first_few
-from meta_spliceai.evaluate.calibration import BetaMap
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.store.atomic import read_json
 
@@ -58,7 +57,7 @@ class Description:
     arms: tuple[Arm, ...]
     genes: Mapping[int, tuple[str, ...]]
     gene_count: int
-    maps: Mapping[tuple[str, str], Mapping[int, BetaMap]]
+    maps: Mapping[tuple[str, str], Mapping[int, CalibrationMap]]
 
 
 def read_description(path: Path) -> Description:
@@ -84,7 +83,7 @@ def read_description(path: Path) -> Description:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SchemaError(
             expected=f"in {path}: arms (name), reference arm, groups (group, gene_ids, gene_names), and calibrations "
-            "(arm, splice_type, fold, a, b, c with a and b above 0) where there are any",
+            "(arm, splice_type, fold, a, b, c with a and b above 0; or p and q that never fall, of kind isotonic) where there are any",
             found=f"it lacks or garbles {error}",
             action=_ACTION,
         ) from error
@@ -99,11 +98,10 @@ def read_description(path: Path) -> Description:
     return Description(raw, ordered, genes, gene_count, maps)
 
 
-def _maps_of(entries: list[dict[str, Any]]) -> dict[tuple[str, str], dict[int, BetaMap]]:
-    maps: dict[tuple[str, str], dict[int, BetaMap]] = {}
+def _maps_of(entries: list[dict[str, Any]]) -> dict[tuple[str, str], dict[int, CalibrationMap]]:
+    maps: dict[tuple[str, str], dict[int, CalibrationMap]] = {}
     for entry in entries:
-        a, b, c = (float(entry[name]) for name in ("a", "b", "c"))
-        if not (a > 0 and b > 0 and math.isfinite(a + b + c)) or entry["splice_type"] not in SITE_TYPES:
+        if entry["splice_type"] not in SITE_TYPES:
             raise ValueError(f"the calibration {entry}")
-        maps.setdefault((entry["arm"], entry["splice_type"]), {})[int(entry["fold"])] = BetaMap(a, b, c)
+        maps.setdefault((entry["arm"], entry["splice_type"]), {})[int(entry["fold"])] = map_from_json(entry)
     return maps

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from meta_spliceai.calibration import CalibrationMap
 from meta_spliceai.evaluate import thresholds as cuts
 from meta_spliceai.evaluate.bases import Bases
 from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, Drawn, Wide, bootstrap, bootstrap_within_folds, interval
-from meta_spliceai.evaluate.calibration import BetaMap, calibration_of, mapped_by_fold
+from meta_spliceai.evaluate.calibration import calibration_of, mapped_by_fold
 from meta_spliceai.evaluate.description import Arm
 from meta_spliceai.evaluate.ranking import (
     average_precision,
@@ -108,7 +109,7 @@ class KindMeasurer:
         self._budget: cuts.Budget | None = None
         self._before: list[_Measured] = []
 
-    def measure(self, arm: Arm, scores: Scores, maps: Mapping[int, BetaMap]) -> None:
+    def measure(self, arm: Arm, scores: Scores, maps: Mapping[int, CalibrationMap]) -> None:
         """Measure one arm.
 
         Parameters

@@ -12,6 +12,7 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.evaluate.bases import Bases, load_bases
 from meta_spliceai.evaluate.bootstrap import FEW_GROUPS, LEVEL, Drawn, multiplicities
+from meta_spliceai.evaluate.fields import SCHEMA_VERSION
 from meta_spliceai.evaluate.junctions import JUNCTIONS, JunctionTruth, junction_truth, measure_junctions
 from meta_spliceai.evaluate.measure import KindMeasurer, Rows
 from meta_spliceai.evaluate.predictions import DESCRIPTION, Predictions, check_scores, open_predictions
@@ -64,10 +65,7 @@ def evaluate(
         Before anything is measured: the predictions are missing or damaged, count a unit twice, hold a gene group in two
         folds, or hold values that are no probabilities.
     """
-    if draws < 2:
-        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
-    if min_reads < 1:
-        raise InputError("--min-reads of at least 1", f"{min_reads}", "5 is a good number")
+    check_options(draws=draws, min_reads=min_reads)
     table = open_predictions(predictions)
     check_scores(table)
     bases = load_bases(table)
@@ -90,6 +88,20 @@ def evaluate(
         inputs["psi"] = file_sha256(psi)
     write_evaluation(result, parameters, inputs)
     return result
+
+
+def check_options(*, draws: int, min_reads: int) -> None:
+    """Refuse options that no predictions could make good.
+
+    Raises
+    ------
+    InputError
+        The first of them.
+    """
+    if draws < 2:
+        raise InputError("--draws of at least 2", f"{draws}", "1000 is a good number")
+    if min_reads < 1:
+        raise InputError("--min-reads of at least 1", f"{min_reads}", "5 is a good number")
 
 
 def _meaning(second: JunctionTruth, min_reads: int) -> str:
@@ -123,7 +135,7 @@ def _frame(name: str, rows: Rows) -> pl.DataFrame:
     return pl.DataFrame(found, schema=table.polars_schema())
 
 
-_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap")
+_PASSED_ON = ("base_model", "dataset", "build", "feature_profile", "row_cap", "calibration", "table")
 """What predictions.json says about its own making, and the evaluation repeats."""
 
 
@@ -132,6 +144,7 @@ def _about(table: Predictions, bases: Bases, rows: Rows, draws: int, seed: int) 
     raw = table.description.raw
     whole = {row["splice_type"]: row for row in rows.ranking if row["stratum"] == ALL}
     return {
+        "schema_version": SCHEMA_VERSION,
         **plain({name: raw[name] for name in _PASSED_ON if name in raw}),
         "arms": [plain(arm) for arm in table.arms],
         "reference_arm": table.arms[0].name,

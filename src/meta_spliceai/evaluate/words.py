@@ -21,7 +21,7 @@ DEFINITIONS = {
     "interval": "middle 95 % of a paired bootstrap over gene groups: a draw takes whole groups, the same ones for every arm",
     "difference": "average precision minus that of the reference arm on the same bases",
     "cut": "for each fold, the score with the best F1 on the other folds",
-    "calibration": "of arms with a calibration map, after it; each fold's map was fitted on the other folds. Maps are increasing, so rankings and cuts are measured before them",
+    "calibration": "of arms with a calibration map, after it; each fold's map was fitted on the other folds. Rankings and cuts are measured before them: some maps tie scores",
     "FP, FN": "bases called that are no annotated site; annotated sites that are not called",
     "FP at base FN": "FP at the cut that misses no more sites of the other folds than the reference arm misses there at its own",
     "FN at base FP": "FN at the cut with no more false calls on the other folds than the reference arm makes there at its own",
@@ -107,6 +107,7 @@ def what_was_measured(result: EvaluationResult) -> Iterator[str]:
         f"with {measured['sites']['donor']:,} donors and {measured['sites']['acceptor']:,} acceptors."
         + (" Each base was scored by a meta-model that had not seen its gene group." if trained else "")
     )
+    yield from _what_the_table_lacks(about.get("table"))
     if about["bootstrap"]["few_groups"]:
         fewest = min(measured["groups_with_sites"].values())
         yield (
@@ -114,7 +115,12 @@ def what_was_measured(result: EvaluationResult) -> Iterator[str]:
             "here needs more genes before anybody should believe it."
         )
     share = measured["base_unseen_share"]
-    if share == 1:
+    if not about.get("table", {}).get("training_known", True):
+        yield (
+            "Nobody said which chromosomes the tools were trained on (--trained-on), so nothing here supports a claim about "
+            "new genes."
+        )
+    elif share == 1:
         yield "The base model never saw these chromosomes in training, so the comparison is fair to both sides."
     elif share == 0:
         yield (
@@ -128,15 +134,38 @@ def what_was_measured(result: EvaluationResult) -> Iterator[str]:
         )
 
 
+def _what_the_table_lacks(table: Mapping[str, Any] | None) -> Iterator[str]:
+    """Of bases that a table of scores does not list, and of what looks wrong with it."""
+    if table is None:
+        return
+    lacking, sites = table["bases_without_score"], table["sites_without_score"]
+    if lacking:
+        rule = {"zero": "count as scored 0", "ignore": "are left out for all arms, which flatters them"}[
+            table["missing"]
+        ]
+        yield (
+            f"The table has no score for {lacking:,} of {table['bases_of_genes']:,} bases of the genes, {sites['donor']:,} donors and "
+            f"{sites['acceptor']:,} acceptors among them; they {rule}."
+        )
+    for warning in table["warnings"]:
+        yield _capital(warning) + "."
+
+
+def _reference_words(result: EvaluationResult) -> str:
+    """How sentences call the reference arm."""
+    first = result.about["arms"][0]
+    return "the base model" if first["name"] == "base" else str(first["title"])
+
+
 def claim_stratum(result: EvaluationResult) -> str:
     """The stratum that verdicts are about: bases the base model has not seen, where only some are."""
     return BASE_UNSEEN if 0 < result.about["measured"]["base_unseen_share"] < 1 else ALL
 
 
 def main_arm(result: EvaluationResult) -> Mapping[str, Any] | None:
-    """The arm an evaluation is about: the meta-model, else the last one that makes no different claim; None without any."""
+    """The arm an evaluation is about: the meta-model, else that of base scores, else the last that makes no other claim."""
     others = result.about["arms"][1:]
-    named = [arm for arm in others if arm["name"] == "meta"]
+    named = [arm for name in ("meta", "base_scores") for arm in others if arm["name"] == name]
     alike = [arm for arm in others if not is_different_claim(arm) and arm["name"] != RECALIBRATED]
     return next(iter(named + alike[::-1] + others), None)
 
@@ -150,10 +179,11 @@ def what_is_shown(result: EvaluationResult) -> Iterator[str]:
         rows = {kind: result.ranking(stratum, kind, arm["name"]) for kind in SITE_TYPES}
         found = "; ".join(f"{kind}s, {verdict(row)}" for kind, row in rows.items())
         apart = f" (a different claim: it {DIFFERENT_CLAIMS[arm['profile']]})" if is_different_claim(arm) else ""
-        yield f"{_capital(arm['title'])}{apart} against the base model: {found}."
+        yield f"{_capital(arm['title'])}{apart} against {_reference_words(result)}: {found}."
     arm = main_arm(result)
     if arm is not None:
         yield from _fold_by_fold(result, arm)
+        yield from _above_untrained(result, arm)
         yield from _what_features_add(result)
         yield from _errors(result, arm)
 
@@ -162,6 +192,8 @@ def verdict(row: Mapping[str, Any]) -> str:
     """What a difference in ranking shows."""
     if row["difference"] is None:
         return f"too few sites ({row['sites']} of the {FEW_SITES} it takes) to say anything"
+    if row["difference"] == row["difference_low"] == row["difference_high"] == 0:
+        return "the same order"
     if row["difference_low"] is None:
         return f"too few draws with sites for an interval ({change(row)})"
     return f"{_direction(row, 'difference')} {change(row)}"
@@ -187,6 +219,14 @@ def _fold_by_fold(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[
             )
 
 
+def _above_untrained(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
+    """An arm beside the best untrained mean of several base models: whether there is more to it than averaging."""
+    rows = [row for row in result.contrasts.to_dicts() if (row["arm"], row["other"]) == (arm["name"], "best_mean")]
+    if rows and all(row["difference_low"] is not None for row in rows):
+        found = "; ".join(f"{row['splice_type']}s, {_direction(row, 'difference')} {change(row)}" for row in rows)
+        yield f"{_capital(arm['title'])} against the untrained mean of base models that is best on the other folds: {found}."
+
+
 def _what_features_add(result: EvaluationResult) -> Iterator[str]:
     """The meta-model beside the model on base scores only: whether the other features carry anything."""
     rows = [row for row in result.contrasts.to_dicts() if (row["arm"], row["other"]) == ("meta", "base_scores")]
@@ -208,9 +248,9 @@ def _errors(result: EvaluationResult, arm: Mapping[str, Any]) -> Iterator[str]:
     else:
         chosen = "Errors over all bases, at cuts chosen on these same bases, which flatters"
     found = "; ".join(
-        f"{kind}s, {own[kind]['false_positives']:,} FP and {own[kind]['false_negatives']:,} FN against the base model's "
+        f"{kind}s, {own[kind]['false_positives']:,} FP and {own[kind]['false_negatives']:,} FN against {_reference_words(result)}'s "
         f"{base[kind]['false_positives']:,} and {base[kind]['false_negatives']:,}, and "
-        f"{own[kind]['false_positives_at_reference_misses']:,} FP at the base model's misses"
+        f"{own[kind]['false_positives_at_reference_misses']:,} FP at {_reference_words(result)}'s misses"
         for kind in SITE_TYPES
     )
     yield f"{chosen}, {arm['title']}: {found}."

@@ -11,6 +11,7 @@ import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
 from meta_spliceai.build.plan import check_covered
+from meta_spliceai.calibration import IDENTITY
 from meta_spliceai.errors import GeneError, InputError
 from meta_spliceai.explain.contributions import contributions, is_residual
 from meta_spliceai.explain.held_out import TrainedRun
@@ -23,7 +24,6 @@ from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.genes import resolve_genes
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.truth import Truth
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.residual import Ensemble, base_margin
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import SeenBase, see_base
@@ -228,13 +228,15 @@ class BaseExplainer:
         start = base_margin(seen.start[channel])
         corrected = bool(seen.start[channel][0] >= np.float32(ensemble.gate))
         margin = ensemble.margin(channel, seen.features, start) if corrected else start
-        added = contributions(ensemble, channel, seen.features)[0] if corrected else np.zeros(len(self._names) + 1)
+        added = (
+            contributions(ensemble, channel, seen.features, start)[0] if corrected else np.zeros(len(self._names) + 1)
+        )
         if corrected and not is_residual(ensemble, channel):
             added[-1] -= float(start[0])  # the model's own logit stands: all of the base model's is taken away
         largest = [at for at in np.argsort(-np.abs(added[:-1]), kind="stable").tolist() if added[at]][:SHOWN]
         probabilities = [
             one.of_margin(margin) if corrected else one.of_probability(seen.start[channel])
-            for one in (Calibration(), calibration)
+            for one in (IDENTITY, calibration)
         ]
         return ChannelExplanation(
             is_site=is_site,

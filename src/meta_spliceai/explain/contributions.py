@@ -18,16 +18,24 @@ def gives_contributions(ensemble: Ensemble) -> bool:
     return all(isinstance(model, Contributing) for model in held)
 
 
-def contributions(ensemble: Ensemble, channel: str, features: Floats) -> Doubles:
+def contributions(ensemble: Ensemble, channel: str, features: Floats, margin: Floats) -> Doubles:
     """What each feature adds to the logit, shape (n, width + 1).
 
-    The last column is what is added on average. A row sums to the difference between the ensemble's logit and the logit it
-    starts from; to its logit where it corrects nothing.
+    The last column is what is added on average. A row sums to the difference between the ensemble's logit and `margin`; to
+    its logit where it corrects nothing. Where a correction starts from the mean of some features instead of from `margin`,
+    each of these adds its share of the way from `margin` to that mean.
+
+    Parameters
+    ----------
+    features, margin
+        As for `Ensemble.margin`.
     """
     total = np.zeros((features.shape[0], features.shape[1] + 1))
     corrections = ensemble.corrections[channel]
     for correction in corrections:
         assert isinstance(correction.model, Contributing)
+        for column in correction.start:
+            total[:, column] += (features[:, column].astype(np.float64) - margin) / len(correction.start)
         share = correction.shrinkage if correction.residual else 1.0
         if share:
             total += share * correction.model.contributions(features)
@@ -58,7 +66,7 @@ def summary(
     for fold, ensemble in ensembles.items():
         at = np.flatnonzero(rows.fold[chosen] == fold)
         if at.size:
-            found[at] = contributions(ensemble, rows.channel, rows.features[chosen[at]])[:, :-1]
+            found[at] = contributions(ensemble, rows.channel, rows.features[chosen[at]], rows.start[chosen[at]])[:, :-1]
     weight, label = rows.weight[chosen], rows.label[chosen]
     return count, {
         "mean_abs": _mean(np.abs(found), weight),

@@ -86,6 +86,7 @@ def _used(rows: ChannelRows, ensembles: Mapping[int, Ensemble]) -> npt.NDArray[n
     for ensemble in ensembles.values():
         for correction in ensemble.corrections[rows.channel]:
             used |= correction.model.gains(used.size) != 0
+            used[list(correction.start)] = True
     return used
 
 

@@ -203,7 +203,7 @@ class _Bases:
                 found=f"{run.model.learner['name']}",
                 action="leave --position out, or train with one of these learners",
             )
-        artifacts = artifacts_of(reference, eval_dir)
+        artifacts = run.model.base_scores_in(artifacts_of(reference, eval_dir))
         run.check_input("base_pass", artifacts.fingerprint, artifacts.path)
         enrichers = run.model.load_enrichers(evidence, reference)
         self._wanted = wanted_bases(position, reference, artifacts)

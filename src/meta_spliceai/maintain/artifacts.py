@@ -26,6 +26,8 @@ def validate_artifacts(
 ) -> ValidationReport:
     """Check the artifacts of a base pass; nothing is changed. Exit status 0: nothing found; 1: errors; 3: only warnings.
 
+    Every file with something wrong is named.
+
     Parameters
     ----------
     eval_dir
@@ -41,9 +43,8 @@ def validate_artifacts(
     codes = {code for code, wanted in asked.items() if wanted}
     seen = ExaminedArtifacts(eval_dir)
     checks = [check for check in ARTIFACT_CHECKS if not codes or check.code in {"AR001", *codes}]
-    report = ValidationReport(
-        seen.path, tuple(outcome_of(check, seen, {"folder": shlex.quote(str(seen.path))}) for check in checks)
-    )
+    words = {"folder": shlex.quote(str(seen.path))}
+    report = ValidationReport(seen.path, tuple(outcome_of(check, seen, words, shown=None) for check in checks))
     if output_report is not None:
         write_text(output_report, report.summary() + "\n")
     return report

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meta_spliceai.build import master
@@ -21,7 +21,8 @@ from meta_spliceai.genome.sequences import reverse_complement
 from meta_spliceai.maintain.examined import ExaminedDataset
 from meta_spliceai.maintain.findings import Check, NotApplicableError
 from meta_spliceai.maintain.rewrite import MAINTENANCE, read_ledger
-from meta_spliceai.maintain.row_checks import FURTHER_KEYS, MOST_SITES, TOLERANCE, UNIT, place
+from meta_spliceai.maintain.row_checks import FURTHER_KEYS, MOST_SITES
+from meta_spliceai.maintain.row_looks import TOLERANCE, UNIT, place
 from meta_spliceai.reference.motifs import site_motifs
 from meta_spliceai.schema.features import SEQUENCE_FEATURES, SEQUENCE_REACH, kmer_names
 from meta_spliceai.schema.tables import NOT_CANDIDATE
@@ -45,7 +46,7 @@ def _manifest(seen: ExaminedDataset) -> Iterator[str]:
     try:
         read_manifest(seen.path, KIND, FORMAT_VERSION)
     except MetaSpliceAIError as error:
-        yield f"expected {error.expected}, found {error.found}"
+        yield f"expected {error.expected}, found {error.found}: {error.action}"
 
 
 def _complete(seen: ExaminedDataset) -> Iterator[str]:
@@ -100,7 +101,7 @@ def _schema(seen: ExaminedDataset) -> Iterator[str]:
         if not file.name.startswith(f"{master.MASTER}/"):
             continue
         try:
-            empty = pl.from_arrow(pq.read_schema(seen.path / file.name).empty_table())
+            empty = pl.from_arrow(pa.Table.from_batches([], pq.read_schema(seen.path / file.name)))
         except Exception as error:  # whatever a damaged footer raises
             yield f"{file.name} cannot be read: {str(error).splitlines()[0]}"
             continue
@@ -194,14 +195,17 @@ def _gene_manifest(seen: ExaminedDataset) -> Iterator[str]:
         yield "it lists other genes than the dataset was built of"
     counted = seen.rows.counts.group_by("gene_id").agg(found=pl.col("rows").sum(), parts=pl.col("part").unique().sort())
     joined = seen.genes.join(counted, on="gene_id", how="full", coalesce=True)
-    for row in joined.iter_rows(named=True):
-        parts = row["parts"] or []
+    own_part = pl.col("file_name").str.split("/").list.last()
+    is_elsewhere = (pl.col("parts").list.len() != 1) | (pl.col("parts").list.first() != own_part)
+    is_miscounted = pl.col("found").fill_null(0) != pl.col("rows")
+    wrong = pl.col("file_name").is_null() | is_miscounted | is_elsewhere
+    for row in joined.filter(wrong.fill_null(False)).iter_rows(named=True):
         if row["file_name"] is None:
             yield f"{row['gene_id']} has rows but is not listed"
         elif (row["found"] or 0) != row["rows"]:
             yield f"{row['gene_id']}: {row['rows']} listed, {row['found'] or 0} rows"
-        elif parts and [Path(row["file_name"]).name] != parts:
-            yield f"{row['gene_id']} is listed in {row['file_name']} and lies in {first_few(parts)}"
+        else:
+            yield f"{row['gene_id']} is listed in {row['file_name']} and lies in {first_few(row['parts'])}"
 
 
 def _constant(seen: ExaminedDataset) -> Iterator[str]:
@@ -212,7 +216,8 @@ def _constant(seen: ExaminedDataset) -> Iterator[str]:
     by_gene = seen.rows.values.group_by("gene_id", maintain_order=True).agg(
         pl.col(columns).n_unique(), pl.col("varying").str.join(",")
     )
-    for row in by_gene.iter_rows(named=True):
+    varies = pl.any_horizontal(pl.col(columns) > 1) | (pl.col("varying") != "")
+    for row in by_gene.filter(varies).iter_rows(named=True):
         varying = [name for name in columns if row[name] > 1 or name in row["varying"].split(",")]
         if varying:
             yield f"{row['gene_id']}: {first_few(varying)} differ between its rows"
@@ -220,13 +225,23 @@ def _constant(seen: ExaminedDataset) -> Iterator[str]:
 
 def _bodies(seen: ExaminedDataset) -> Iterator[str]:
     seen.rows.require("DS026")
-    genes = seen.genes.select("gene_id", "start", "end", chrom_of_gene="chrom", strand_of_gene="strand")
-    for row in seen.rows.values.join(genes, on="gene_id", maintain_order="left").iter_rows(named=True):
+    genes = seen.bodies.rename({"chrom": "chrom_of_gene", "strand": "strand_of_gene"})
+    is_outside = (
+        (pl.col("varying") != "")
+        | (pl.col("chrom") != pl.col("chrom_of_gene"))
+        | (pl.col("strand") != pl.col("strand_of_gene"))
+        | (pl.col("lowest") < pl.col("start"))
+        | (pl.col("highest") > pl.col("end"))
+    )
+    joined = seen.rows.values.join(genes, on="gene_id", maintain_order="left")
+    for row in joined.filter(is_outside.fill_null(True)).iter_rows(named=True):
         body = f"{row['chrom_of_gene']}:{row['start']}-{row['end']}({row['strand_of_gene']})"
         if {"chrom", "strand"}.intersection(row["varying"].split(",")):
             yield f"{row['gene_id']} has rows on several contigs or strands; its body is {body}"
         elif (row["chrom"], row["strand"]) != (row["chrom_of_gene"], row["strand_of_gene"]):
             yield f"{row['gene_id']} has rows on {row['chrom']}({row['strand']}); its body is {body}"
+        elif row["lowest"] is None:
+            yield f"{row['gene_id']} has no positions; its body is {body}"
         elif row["lowest"] < row["start"] or row["highest"] > row["end"]:
             yield f"{row['gene_id']} has rows from {row['lowest']} to {row['highest']}; its body is {body}"
 
@@ -276,7 +291,7 @@ def _sequence(seen: ExaminedDataset) -> Iterator[str]:
     if held.isdisjoint([*(column.name for column in SEQUENCE_FEATURES), *(n for k in sizes for n in kmer_names(k))]):
         raise NotApplicableError("the dataset has no sequence features and no k-mers")
     with reference.open_genome() as genome:
-        for row in seen.sample.iter_rows(named=True):
+        for row in seen.sample.drop_nulls(UNIT).iter_rows(named=True):  # DS007 tells what is null
             at = row["position"] - 1
             codes = genome.codes(row["chrom"], at - SEQUENCE_REACH, at + SEQUENCE_REACH + 1)
             if row["strand"] == "-":
@@ -309,7 +324,7 @@ def _leakage(seen: ExaminedDataset) -> Iterator[str]:
     some = dataclasses.replace(dataset, files=tuple(files))
     if max(int(seen.rows.sites[f"is_{kind}"].sum()) for kind in _USUAL) < FEWEST_POSITIVES:
         raise NotApplicableError(f"fewer than {FEWEST_POSITIVES} donors and acceptors say nothing about a feature")
-    check_rows(load_rows(some, names, seen.genes, 0.0), names, dataset.table)
+    check_rows(load_rows(some, names, seen.bodies, 0.0), names, dataset.table)
     yield from ()  # what leaks is raised, by name
 
 
@@ -353,11 +368,11 @@ def _of_features(code: str) -> Callable[[ExaminedDataset], Iterator[str]]:
 
 
 DATASET_CHECKS: tuple[Check[ExaminedDataset], ...] = (
-    Check("DS001", "the manifest can be read and has this format version", "error", "restore manifest.json, or run `{migrate}`", _manifest),
+    Check("DS001", "the manifest can be read and has this format version", "error", "restore manifest.json from a copy; without one, build again in another folder with the options in BUILD_INFO.md, and the bytes are the same; a dataset of an older version is converted by `{migrate}`", _manifest),
     Check("DS002", "the build was completed", "error", "run `{resume}`; finished parts are kept", _complete),
     Check("DS003", "every file is there with the recorded size, rows and (with --verify) checksum", "error", _RESUME, _parts),
     Check("DS004", "every file in master is its finished batch", "error", _RESUME, _links),
-    Check("DS005", "no foreign and no leftover files", "error", "move the files that are named away: training reads every Parquet file in master; what an earlier run left is deleted by `{resume}`", _foreign),
+    Check("DS005", "no foreign and no leftover files", "error", "run `{clear}`: it deletes what was left over or is a copy, and names what it does not know; move such files away, because readers take every Parquet file in master for a part", _foreign),
     Check("DS006", "every file has the declared columns and types, and schema.json lists them", "error", _RESUME_OR_REBUILD, _schema),
     _of_rows("DS007"), _of_rows("DS008"), _of_rows("DS009"),
     Check("DS010", "sites read GT, GC, AT and AG, AC in the genome", "error", "give the reference that the dataset was built with, see DS028; if that is the one given, run `{rebuild}`", _motifs),

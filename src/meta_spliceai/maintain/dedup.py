@@ -140,7 +140,8 @@ def dedup(
         if not inplace or found.dropped.height > _in(strays, found):
             counts = row_counts(opened, found.kept)
             plan = Rewrite(opened, opened.table, _step(subset_cols, found), counts, {}, merges_genes)
-            probabilities = _union(opened) if merges_genes else None
+            # merged once, each row has the probability of its base already
+            probabilities = _union(opened) if merges_genes and not opened.one_row_per_unit else None
             write_rewrite(plan, target, lambda path: _kept_rows(opened, path, found, probabilities))
     if inplace:
         for stray in strays:

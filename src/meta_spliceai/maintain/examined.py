@@ -140,5 +140,15 @@ class ExaminedDataset:
     def genes(self) -> pl.DataFrame:
         """The gene manifest."""
         if not (self.dataset.path / GENE_MANIFEST).exists():
-            raise NotApplicableError(f"there is no {GENE_MANIFEST}")
+            raise NotApplicableError(
+                f"there is no {GENE_MANIFEST}; the same build command without --no-manifest writes it"
+            )
         return read_gene_manifest(self.dataset)
+
+    @cached_property
+    def bodies(self) -> pl.DataFrame:
+        """gene_id, chrom, strand, start, end of the genes: of the gene manifest, or else of the reference."""
+        place = ["gene_id", "chrom", "strand", "start", "end"]
+        if self.given is None or (self.dataset.path / GENE_MANIFEST).exists():
+            return self.genes.select(place)
+        return self.given.genes.filter(pl.col("gene_id").is_in(self.dataset.gene_ids)).select(place)

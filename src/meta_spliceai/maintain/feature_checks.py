@@ -8,7 +8,8 @@ from __future__ import annotations
 import polars as pl
 
 from meta_spliceai.features.sequence import WINDOW
-from meta_spliceai.maintain.row_checks import PLACE, light_columns, place
+from meta_spliceai.maintain.row_checks import light_columns
+from meta_spliceai.maintain.row_looks import PLACE, place
 from meta_spliceai.schema.check import problems_of
 from meta_spliceai.schema.features import kmer_names
 from meta_spliceai.train.matrix import DatasetFolder, row_groups

@@ -59,6 +59,11 @@ class Finding:
     offenders: tuple[str, ...]
     remedy: str
 
+    def sentences(self) -> list[str]:
+        """The reason, one sentence for each offender."""
+        more = self.count - len(self.offenders)
+        return [*self.offenders, *([f"and {more:,} more"] if more else [])] or [self.reason] * bool(self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class ValidationReport:
@@ -82,8 +87,7 @@ class ValidationReport:
         lines = [f"checked  {self.path}"]
         for finding in self.findings:
             lines.append(f"{finding.code}  {finding.outcome:<14}  {finding.title}")
-            if finding.reason:
-                lines.append(f"       {finding.reason}")
+            lines += [f"       {said}" for said in finding.sentences()]
             if finding.remedy:
                 lines.append(f"       what to do: {finding.remedy}")
         return "\n".join(lines)
@@ -124,20 +128,24 @@ def chosen(checks: Sequence[Check[Subject]], only: Collection[str], skip: Collec
     return [check for check in checks if (not only or check.code in only) and check.code not in skip]
 
 
-def outcome_of(check: Check[Subject], subject: Subject, words: Mapping[str, str]) -> Finding:
+def outcome_of(
+    check: Check[Subject], subject: Subject, words: Mapping[str, str], *, shown: int | None = _SHOWN
+) -> Finding:
     """Make one check; an error of this package while looking is itself an offence.
 
     Parameters
     ----------
     words
         What the names in the remedy stand for.
+    shown
+        So many offenders are named; None for all.
     """
     offenders: list[str] = []
     count = 0
     try:
         for offence in check.look(subject):
             count += 1
-            if len(offenders) < _SHOWN:
+            if shown is None or len(offenders) < shown:
                 offenders.append(offence)
     except NotApplicableError as why:
         return Finding(check.code, check.title, check.severity, "not applicable", str(why), 0, (), "")

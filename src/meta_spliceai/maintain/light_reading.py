@@ -1,37 +1,56 @@
-"""Some columns of a dataset, read row group by row group: while one is looked at, the next one is read."""
+"""Some columns of a dataset, looked at row group by row group, on all cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from meta_spliceai.train.matrix import DatasetFolder
+from meta_spliceai.train.plan import available_cores
+
+MOST_AT_ONCE = 8
+"""Row groups that are held at a time, at most; fewer where there are fewer cores."""
+
+Found = TypeVar("Found")
 
 
-def light_row_groups(dataset: DatasetFolder, names: Sequence[str]) -> Iterator[tuple[Path, int, pl.DataFrame]]:
-    """File, number of the row group in it, and its rows with these columns, values as they are; two are held at most.
+def over_row_groups(
+    dataset: DatasetFolder, names: Sequence[str], look: Callable[[Path, int, pl.DataFrame], Found]
+) -> Iterator[Found]:
+    """What `look` finds in each row group, in the order of the rows.
 
-    For a few columns this is about twice as fast as `train.matrix.row_groups`, which reads thousands in little memory.
+    Each core reads a row group and looks at it: polars and numpy let go of Python's lock while they work. For a few columns
+    reading is about twice as fast as `train.matrix.row_groups`, which reads thousands in little memory.
+
+    Parameters
+    ----------
+    dataset
+        The dataset.
+    names
+        The columns to read; values are taken as they are.
+    look
+        Is given the file, the number of the row group in it, and its rows; called from several threads.
 
     Raises
     ------
     pyarrow.ArrowException, polars.exceptions.PolarsError
         A file cannot be read.
     """
-    places = _places(dataset)
-    with ThreadPoolExecutor(1) as reader:
-        waiting = None
-        for place in places:
-            following = reader.submit(_read, dataset, place, list(names))
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+    at_once = min(available_cores(), MOST_AT_ONCE)
+    waiting: deque[Future[Found]] = deque()
+    with ThreadPoolExecutor(at_once) as cores:
+        for place in _places(dataset):
+            waiting.append(cores.submit(lambda place: look(place[0], place[1], _read(dataset, place, names)), place))
+            if len(waiting) > at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _places(dataset: DatasetFolder) -> Iterator[tuple[Path, int, int, int]]:
@@ -44,12 +63,10 @@ def _places(dataset: DatasetFolder) -> Iterator[tuple[Path, int, int, int]]:
             first += rows
 
 
-def _read(
-    dataset: DatasetFolder, place: tuple[Path, int, int, int], names: list[str]
-) -> tuple[Path, int, pl.DataFrame]:
-    path, group, first, rows = place
+def _read(dataset: DatasetFolder, place: tuple[Path, int, int, int], names: Sequence[str]) -> pl.DataFrame:
+    path, _, first, rows = place
     frames = [
         pl.scan_parquet(file, glob=False).select(held).slice(first, rows)
         for file, held in dataset.sources(path, names).items()
     ]
-    return path, group, pl.concat(frames, how="horizontal").select(names).collect()
+    return pl.concat(frames, how="horizontal").select(names).collect()

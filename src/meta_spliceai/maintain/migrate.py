@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from meta_spliceai.build import master
 from meta_spliceai.build.finish import DOCUMENTS
@@ -40,7 +41,7 @@ from meta_spliceai.schema.tables import GENE_MANIFEST_TABLE, dataset_table
 from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write_text
 from meta_spliceai.store.fingerprint import file_sha256, fingerprint
 from meta_spliceai.store.folder import MANIFEST, Folder, PartEntry, describe_file
-from meta_spliceai.store.tables import TableWriter
+from meta_spliceai.store.tables import SCHEMA_KEY, TableWriter
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ def format_version_of(dataset: Path) -> int:
     Raises
     ------
     StoreError
-        The folder holds no dataset of any version.
+        The folder holds no dataset of any version, or one that lost its manifest.
     """
     if (dataset / MANIFEST).exists():
         raw = read_json(dataset / MANIFEST)
@@ -170,7 +171,15 @@ def format_version_of(dataset: Path) -> int:
             found=f"{raw.get('kind', 'no kind')}, version {version}" if isinstance(raw, dict) else "no object",
             action="check the path",
         )
-    if find_earlier(dataset) is None:
+    earlier = find_earlier(dataset)
+    if earlier is not None and SCHEMA_KEY in (pq.read_schema(earlier.files[0]).metadata or {}):
+        raise StoreError(
+            expected=f"{MANIFEST} in {dataset}, whose files meta-spliceai wrote",
+            found="none: it was lost, and without it a dataset does not say how its rows were sampled",
+            action="restore it from a copy, or build the dataset again in another folder with the options in BUILD_INFO.md: "
+            "the bytes are the same",
+        )
+    if earlier is None:
         raise StoreError(
             expected=f"a dataset at {dataset}: {MANIFEST}, or Parquet files with gene_id, position, strand and splice_type",
             found="neither" if dataset.exists() else "no such folder",

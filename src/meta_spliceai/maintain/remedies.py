@@ -10,12 +10,14 @@ from typing import Any
 from meta_spliceai.basepass.artifacts import open_artifacts
 from meta_spliceai.basepass.plan import META_MODELS
 from meta_spliceai.build.documents import GENE_MANIFEST
-from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD
+from meta_spliceai.build.layout import ADDITIONS, BATCH_GENES, MERGED, SHARD, batches_of
+from meta_spliceai.build.master import MASTER
+from meta_spliceai.build.patches import MERGED_UNITS
 from meta_spliceai.build.select import DEFAULT_GENES, DEFAULT_POLICY
 from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.maintain.rewrite import MAINTENANCE
 from meta_spliceai.schema.enrichers import BUILT_IN
-from meta_spliceai.schema.tables import ENRICHED_COLUMNS, ENRICHERS
+from meta_spliceai.schema.tables import BASE_MODELS, ENRICHED_COLUMNS, ENRICHERS
 from meta_spliceai.store.folder import MANIFEST, Manifest
 
 UNKNOWN_OPTIONS = "OPTIONS"
@@ -46,15 +48,30 @@ def commands_for(folder: Path, manifest: Manifest | None, reference: Path | None
     else:
         resume = f"{build}{_options(folder, manifest, reference, extends=True)} --verify"
         rebuild = f"{build}{_options(folder, manifest, reference, extends=False)} --overwrite"
+    dedup = f"meta-spliceai dataset dedup {quoted} --inplace{_one_row(manifest)}"
     patch = f"meta-spliceai dataset patch {quoted}{given} --inplace --kind"
     return {
         "folder": quoted,
         "resume": resume,
         "rebuild": rebuild,
         "patch": f"{patch} structural` and `{patch} gene_type",
-        "dedup": f"meta-spliceai dataset dedup {quoted} --inplace",
+        "dedup": dedup,
+        "clear": dedup if manifest is not None and _has_strays(folder, manifest) else resume,
         "migrate": f"meta-spliceai dataset migrate {quoted} --dst {shlex.quote(str(folder) + '_migrated')}{given}",
     }
+
+
+def _has_strays(folder: Path, manifest: Manifest) -> bool:
+    """Whether master holds Parquet files that are no part, finished or planned: `build` refuses to go on beside them."""
+    planned = () if MAINTENANCE in manifest.parameters else batches_of(manifest.parameters)
+    known = {*manifest.parts, *(batch.name for batch in planned)}
+    return any(path.stem not in known for path in (folder / MASTER).glob("*.parquet"))
+
+
+def _one_row(manifest: Manifest | None) -> str:
+    """How rows of different genes at one base are removed, where a base has one row in the dataset."""
+    merged = manifest is not None and manifest.parameters.get(MERGED_UNITS)
+    return " --subset-cols chrom position strand" if merged else ""
 
 
 def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extends: bool) -> str:
@@ -72,6 +89,7 @@ def _options(folder: Path, manifest: Manifest, reference: Path | None, *, extend
         words += ["--kmer-sizes", *(map(str, held["kmer_sizes"]) if held["kmer_sizes"] else "0")]
     if set(held.get(ENRICHERS, BUILT_IN)) != set(BUILT_IN):
         words += ["--enrichers", *held[ENRICHERS]]
+    words += ["--base-models", *held[BASE_MODELS]] if BASE_MODELS in held else []
     # which files evidence came from is not recorded, only what is in them
     evidence = [f"{name}=FILE" for name in sorted(held.get(ENRICHED_COLUMNS, {}))]
     words += ["--evidence", *evidence] if evidence else []

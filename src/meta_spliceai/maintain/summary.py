@@ -195,8 +195,10 @@ def _count(dataset: DatasetFolder) -> _Counts:
 def _summary(dataset: DatasetFolder, counts: _Counts, genes: pl.DataFrame, html: Path | None) -> DatasetSummary:
     groups = counts.folded_groups()
     weighted = _WEIGHT in groups.columns
-    weight = pl.col("rows") / pl.col(_WEIGHT) if weighted else pl.lit(None, dtype=pl.Float64)
-    groups = groups.with_columns(bases=weight)
+    bases: pl.Expr = pl.lit(None, dtype=pl.Float64)
+    if weighted:  # rows with no probability above 0 stand for nothing that could be counted; check DS017 names them
+        bases = pl.when((pl.col(_WEIGHT) > 0) & pl.col(_WEIGHT).is_finite()).then(pl.col("rows") / pl.col(_WEIGHT))
+    groups = groups.with_columns(bases=bases)
     rows = int(groups["rows"].sum())
     return DatasetSummary(
         path=dataset.path,

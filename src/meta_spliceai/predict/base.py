@@ -30,7 +30,7 @@ from meta_spliceai.train.groups import gene_groups
 from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.predictions import KnownBases, prediction_table
 from meta_spliceai.train.split import plan_split
-from meta_spliceai.train.whole_gene import Tile, merged_length, score_tiles
+from meta_spliceai.train.whole_gene import Floats, Tile, merged_length, score_tiles
 from meta_spliceai.workers.progress import track
 
 PREDICTIONS, EVALUATION = "predictions", "evaluation"
@@ -133,17 +133,9 @@ def evaluate_base(
 def _write_predictions(
     folder: Path, reference: Reference, artifacts: Artifacts, genes: pl.DataFrame, seed: int
 ) -> None:
+    split = divided(reference, genes, artifacts.training_chromosomes, seed)
     with reference.open_genome() as genome:
-        groups = gene_groups(genes, reference.exons(), genome, Similarity())
-        split = plan_split(
-            genes,
-            groups,
-            folds=min(_FOLDS, max(2, groups["group"].n_unique())),
-            test_size=0.0,
-            seed=seed,
-            training_chromosomes=artifacts.training_chromosomes,
-        )
-        arms = _arms(artifacts)
+        arms = base_arms(artifacts)
         table = prediction_table([arm.name for arm in arms])
         known = KnownBases(reference, split)
         with TableWriter(folder / _PART, table) as writer, track("reading", merged_length(genes), "bases") as progress:
@@ -155,7 +147,28 @@ def _write_predictions(
     write_json(folder / DESCRIPTION, plain(_description(reference, artifacts, split, arms, seed)))
 
 
-def _arms(artifacts: Artifacts) -> list[Arm]:
+def divided(reference: Reference, genes: pl.DataFrame, training_chromosomes: Sequence[str], seed: int) -> pl.DataFrame:
+    """`SPLIT_TABLE` of genes whose scores nobody trained here: the folds choose thresholds for one another, and no more.
+
+    Raises
+    ------
+    GeneError
+        Fewer than two gene groups.
+    """
+    with reference.open_genome() as genome:
+        groups = gene_groups(genes, reference.exons(), genome, Similarity())
+    return plan_split(
+        genes,
+        groups,
+        folds=min(_FOLDS, max(2, groups["group"].n_unique())),
+        test_size=0.0,
+        seed=seed,
+        training_chromosomes=training_chromosomes,
+    )
+
+
+def base_arms(artifacts: Artifacts) -> list[Arm]:
+    """An arm for each base model of a base pass, and one for the mean of their logits where there are several."""
     first = str(artifacts.base_model["name"])
     further = [Arm(base.name, base.name, None, "its scores as they are") for base in artifacts.further_bases]
     named = Arm(BASE.name, first, None, "its scores as they are")
@@ -163,11 +176,15 @@ def _arms(artifacts: Artifacts) -> list[Arm]:
 
 
 def _frame(tile: Tile, known: KnownBases, table: Table) -> pl.DataFrame:
-    columns: dict[str, Any] = dict(known.columns(tile))
-    scored = {BASE.name: tile.base, **tile.further, **({BASE_MEAN.name: tile.mean} if tile.mean else {})}
-    columns |= {f"{name}_{kind}": by_kind[kind] for name, by_kind in scored.items() for kind in SITE_TYPES}
+    columns: dict[str, Any] = {**known.columns(tile), **base_columns(tile)}
     where = tile.interval
     return table.conform(pl.DataFrame(columns).with_columns(chrom=pl.lit(where.chrom), strand=pl.lit(where.strand)))
+
+
+def base_columns(tile: Tile) -> dict[str, Floats]:
+    """`{arm}_donor` and `{arm}_acceptor` of the arms of `base_arms`, for the bases of a tile."""
+    scored = {BASE.name: tile.base, **tile.further, **({BASE_MEAN.name: tile.mean} if tile.mean else {})}
+    return {f"{name}_{kind}": by_kind[kind] for name, by_kind in scored.items() for kind in SITE_TYPES}
 
 
 def _description(
@@ -180,7 +197,7 @@ def _description(
     return {
         "arms": [{"name": arm.name, "title": arm.title, "profile": "", "note": arm.note} for arm in arms],
         "reference arm": BASE.name,
-        "groups": list(_groups(split)),
+        "groups": list(groups_of(split)),
         "base_model": dict(artifacts.base_model),
         "further_base_models": [dict(one) for one in artifacts.further_base_models],
         "build": reference.build,
@@ -190,6 +207,7 @@ def _description(
     }
 
 
-def _groups(genes: pl.DataFrame) -> Iterator[dict[str, Any]]:
+def groups_of(genes: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """The gene groups of a `SPLIT_TABLE`, as predictions.json lists them."""
     for (group,), frame in genes.sort("group").group_by("group", maintain_order=True):
         yield {"group": group, "gene_ids": frame["gene_id"].to_list(), "gene_names": frame["gene_name"].to_list()}

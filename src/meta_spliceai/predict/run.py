@@ -162,8 +162,7 @@ def predict(
         raise InputError("--threshold above 0 and at most 1", f"{threshold}", "give a probability; 0.5 is usual")
     loaded_model = MetaModel.load(model)
     loaded = load_reference(reference)
-    artifacts = artifacts_of(loaded, eval_dir)
-    loaded_model.check_base_models(artifacts)
+    artifacts = loaded_model.base_scores_in(artifacts_of(loaded, eval_dir))
     chosen = _chosen(loaded, artifacts, genes, gene_ids_file, gene_col)
     enrichers = loaded_model.load_enrichers(evidence, loaded)
     parameters = {"gene_ids": chosen["gene_id"].to_list(), "threshold": threshold, "profile": loaded_model.profile}

@@ -65,6 +65,7 @@ _LOOKS = {
     "base": Look("#7d8793", width=2.4),
     "recalibrated": Look("#a3abb5", (0, (1, 1.4)), "s", 1.3),
     "base_mean": Look("#b58a00", (0, (5, 1.5)), "v"),
+    "best_mean": Look("#7a5c00", (0, (2.5, 1)), "<"),
     "base_scores": Look("#2f86c6", (0, (4, 1.2, 1, 1.2)), "^", 1.4),
     "meta": Look("#d9541e", "-", "o", 1.9),
     "gene_conditioned": Look("#8a63c2", (0, (3, 1.6)), "D", 1.3),

@@ -238,6 +238,15 @@ def further_features(base: FurtherBase) -> tuple[Column, ...]:
     return tuple(columns)
 
 
+def logits_of_bases(further: Sequence[FurtherBase]) -> dict[str, tuple[str, ...]]:
+    """The columns of each base model's logits, those of usage included, by its name; that of the first one is empty."""
+    own = tuple(f"{channel}_logit" for channel in CHANNELS)
+    usage = tuple(f"usage_{name}" for name in own)
+    return {"": own} | {
+        base.name: tuple(f"{base.name}_{name}" for name in (own + usage if base.has_usage else own)) for base in further
+    }
+
+
 def mean_logit_features(further: Sequence[FurtherBase]) -> tuple[Column, ...]:
     """The mean logits of the first and all further base models; none without further ones."""
     if not further:

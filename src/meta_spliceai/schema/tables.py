@@ -349,7 +349,7 @@ def dataset_table(
     )
 
 
-ENRICHERS, ENRICHED_COLUMNS = "enrichers", "enriched_columns"
+ENRICHERS, ENRICHED_COLUMNS, BASE_MODELS = "enrichers", "enriched_columns", "base_models"
 """Parameters of a dataset's manifest: names of its enrichers, and by name the columns of those not built in, as JSON."""
 
 

@@ -64,9 +64,15 @@ RECALIBRATED = Arm(
     "recalibrated",
     "base model, recalibrated",
     None,
-    "a strictly increasing map of the base score, fitted on the other folds: same ranking, truer probabilities",
+    "a map of the base score that never falls, fitted on the other folds: same ranking, truer probabilities",
 )
 BASE_MEAN = Arm("base_mean", "mean of base models", None, "the mean logit of several base models, untrained")
+BEST_MEAN = Arm(
+    "best_mean",
+    "best mean of base models",
+    "base_only",
+    "the untrained mean logit of those base models that ranks best on the other folds; corrections start from it",
+)
 
 TRAINED_ARMS: dict[str, Arm] = {
     arm.name: arm

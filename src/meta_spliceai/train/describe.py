@@ -49,11 +49,20 @@ def run_description(plan: TrainPlan, arms: Sequence[Arm], calibrations: Calibrat
             "skipped_arms": [{"name": BASE_MEAN.name, "reason": "the artifacts hold the scores of one base model"}]
             if BASE_MEAN not in arms
             else [],
+            "calibration": {"choice": plan.calibration, "kinds": _kinds(maps)},
             "calibrations": maps,
             **({} if plan.row_cap is None else {"row_cap": plan.row_cap}),
         }
     )
     return described
+
+
+def _kinds(maps: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
+    """The kind of each map by arm, site type and fold."""
+    kinds: dict[str, dict[str, dict[str, str]]] = {}
+    for one in maps:
+        kinds.setdefault(one["arm"], {}).setdefault(one["splice_type"], {})[str(one["fold"])] = one["kind"]
+    return kinds
 
 
 def labelled_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,6 +74,16 @@ def labelled_metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
             "arms": dict(metrics),
         }
     }
+
+
+def _kinds_of(model: MetaModel) -> str:
+    return ", ".join(f"{channel}s {model.calibration[channel].kind}" for channel in SITE_TYPES)
+
+
+def _ties(model: MetaModel) -> str:
+    if all(one.kind != "isotonic" for one in model.calibration.values()):
+        return ""
+    return " An isotonic one ties bases whose scores differed: what ranks bases should know it."
 
 
 def feature_manifest(model: MetaModel) -> pl.DataFrame:
@@ -123,8 +142,8 @@ def model_card(model: MetaModel) -> str:
             "## Use",
             "",
             "Give it the artifacts of a base pass with the same base model: `meta-spliceai predict`. Below the gate the base",
-            "model's score stands. All scores pass through one increasing calibration, fitted on bases of genes that the fold",
-            "models had not been trained on, at the prevalence that whole genes have.",
+            f"model's score stands. All scores pass through one calibration ({_kinds_of(model)}), fitted on bases of genes that the",
+            "fold models had not been trained on, at the prevalence that whole genes have." + _ties(model),
             "",
             "## Limits",
             "",

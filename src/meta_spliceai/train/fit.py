@@ -11,17 +11,28 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from meta_spliceai.calibration import CalibrationMap, logs_of_margin
 from meta_spliceai.errors import InputError
 from meta_spliceai.genome.draws import seeded_word
 from meta_spliceai.genome.labels import SITE_TYPES, BoolArray
-from meta_spliceai.train.arms import BASE_MEAN, RECALIBRATED, Arm
-from meta_spliceai.train.calibrate import Calibration, fit_calibration, logs_of_margin
+from meta_spliceai.train.arms import BASE_MEAN, BEST_MEAN, RECALIBRATED, Arm
+from meta_spliceai.train.calibrate import choose_calibration, fit_calibration
 from meta_spliceai.train.classes import CLASSES, SOFTMAX, ClassLearner
 from meta_spliceai.train.leakage import check_rows, weighted_auc
 from meta_spliceai.train.matrix import TrainingRows, load_rows
 from meta_spliceai.train.plan import TrainPlan
-from meta_spliceai.train.residual import Correction, Examples, Method, Scorer, base_margin, fit_correction
+from meta_spliceai.train.residual import (
+    Correction,
+    Examples,
+    Method,
+    NothingLearnt,
+    Scorer,
+    base_margin,
+    chosen_start,
+    fit_correction,
+)
 from meta_spliceai.train.sampled import estimated_average_precision, estimated_count, weighted_average_precision
+from meta_spliceai.train.start import logit_columns
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -30,7 +41,7 @@ FINAL = "final"
 """Name of the calibrations of the saved model, beside those of the folds."""
 
 
-CalibrationsByFold = Mapping[str, Mapping[str, Mapping[str, Calibration]]]
+CalibrationsByFold = Mapping[str, Mapping[str, Mapping[str, CalibrationMap]]]
 """By fold (as text, or FINAL), arm, and site type."""
 
 
@@ -135,20 +146,31 @@ class FoldFitter:
                 action="build a dataset of more genes with splice sites, or give fewer --folds",
             )
 
-    def _fit(self, fold: int, arm: Arm, output: str) -> Correction:
-        method = self._plan.method
-        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, output)
-        rows, places = self.rows, self._training_rows(fold, output)
-        at = rows.gated[places]
-        examples = Examples(
+    def best_mean(self, fold: int, channel: str) -> Correction:
+        """What `BEST_MEAN` scores the genes of a fold with: a mean chosen on the other folds, which nothing corrects."""
+        places = self._training_rows(fold, channel)
+        examples = self._examples(BEST_MEAN, channel, places)
+        logits = logit_columns(self._plan.features_of(BEST_MEAN), channel)
+        return Correction(NothingLearnt(), 0.0, start=chosen_start(examples, logits, self._plan.method))
+
+    def _examples(self, arm: Arm, output: str, places: Indices) -> Examples:
+        rows, at = self.rows, self.rows.gated[places]
+        return Examples(
             features=rows.features[np.ix_(places, rows.columns(self._plan.features_of(arm)))],
             margin=base_margin(rows.start(output)[at]) if output in SITE_TYPES else np.zeros(at.size, dtype=np.float32),
             label=rows.truth(output)[at] if output in SITE_TYPES else ~(rows.is_donor | rows.is_acceptor)[at],
             weight=rows.weight[at] * self._drawn[1],
             group=self.group[at],
         )
+
+    def _fit(self, fold: int, arm: Arm, output: str) -> Correction:
+        method = self._plan.method
+        seed = seeded_word(self._plan.seed, "fit", fold, arm.name, output)
+        rows, places = self.rows, self._training_rows(fold, output)
+        examples, at = self._examples(arm, output, places), rows.gated[places]
         if output != SOFTMAX:
-            return fit_correction(examples, method, seed=seed)
+            logits = logit_columns(self._plan.features_of(arm), output) if output in SITE_TYPES else ()
+            return fit_correction(examples, method, seed=seed, logits=logits)
         assert isinstance(method.learner, ClassLearner)
         codes = np.select([rows.is_donor[at], rows.is_acceptor[at]], [0, 1], 2).astype(np.int8)
         weight = examples.weight if method.weighted else np.ones(at.size)
@@ -169,7 +191,7 @@ class FoldFitter:
             start = _logs(self.rows.start(channel))
             if self._plan.artifacts.further_bases:
                 found.setdefault(BASE_MEAN.name, {})[channel] = start
-            for arm in self._plan.arms:
+            for arm in self._plan.fitted_arms:
                 found.setdefault(arm.name, {})[channel] = self._corrected(arm, channel, start, ensembles)
         return found
 
@@ -186,7 +208,7 @@ class FoldFitter:
 
     def calibrations(self, scores: Mapping[str, Mapping[str, Logs]]) -> CalibrationsByFold:
         """For each fold, and for the saved model, by arm and channel: fitted on the rows of the other folds."""
-        found: dict[str, dict[str, dict[str, Calibration]]] = {}
+        found: dict[str, dict[str, dict[str, CalibrationMap]]] = {}
         used = self.fold >= 0
         for name in [*map(str, range(self._plan.folds)), FINAL]:
             others = used if name == FINAL else used & (self.fold != int(name))
@@ -196,9 +218,18 @@ class FoldFitter:
             }
         return found
 
-    def _calibration(self, channel: str, logs: Logs, rows: BoolArray) -> Calibration:
+    def _calibration(self, channel: str, logs: Logs, rows: BoolArray) -> CalibrationMap:
         label, weight = self.rows.truth(channel)[rows], self.rows.weight[rows]
-        return fit_calibration(logs.log_p[rows], logs.log_not_p[rows], label, weight)
+        examples = (logs.log_p[rows], logs.log_not_p[rows], label, weight)
+        kind = self._plan.calibration
+        if kind == "auto":
+            kind = choose_calibration(*examples, self._parts(rows))
+        return fit_calibration(*examples, kind)
+
+    def _parts(self, rows: BoolArray) -> Indices:
+        """What kinds of calibration are compared across: the folds of some rows, or halves of their gene groups in one fold."""
+        folds = np.unique(self.fold[rows], return_inverse=True)[1]
+        return folds if folds.any() else np.unique(self.group[rows], return_inverse=True)[1] % 2
 
     def average_precision(self, channel: str, logs: Logs) -> float | None:
         """What a channel's scores of the sampled rows estimate for whole genes; None where no row is a site."""
@@ -223,7 +254,10 @@ class FoldFitter:
 
 
 def _estimates(margin: Floats, label: BoolArray, weight: Floats) -> dict[str, float | None]:
-    """Weighted estimates of whole-gene numbers with their standard errors; calls are those at a probability of one half."""
+    """Weighted estimates of whole-gene numbers with their standard errors; calls are those at a probability of one half.
+
+    The unweighted average precision stands beside them to show what it is worth: it estimates nothing.
+    """
     called = margin >= 0
     precision = estimated_average_precision(margin, label, weight)
     false_calls = estimated_count(weight[called & ~label])
@@ -233,6 +267,7 @@ def _estimates(margin: Floats, label: BoolArray, weight: Floats) -> dict[str, fl
         "auc": weighted_auc(margin, label, weight),
         "average_precision": precision.value if precision else None,
         "average_precision_standard_error": precision.standard_error if precision else None,
+        "unweighted_average_precision": weighted_average_precision(margin, label, np.ones(label.size)),
         "false_positives": false_calls.value,
         "false_positives_standard_error": false_calls.standard_error,
         "false_negatives": estimated_count(weight[~called & label]).value,

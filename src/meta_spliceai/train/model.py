@@ -24,6 +24,7 @@ import numpy.typing as npt
 import polars as pl
 
 from meta_spliceai.basepass.artifacts import Artifacts
+from meta_spliceai.calibration import CalibrationMap, map_from_json
 from meta_spliceai.errors import MetaSpliceAIError, ModelError, first_few
 from meta_spliceai.features.assemble import request_of
 from meta_spliceai.features.enricher import Enricher
@@ -35,7 +36,6 @@ from meta_spliceai.schema.features import FurtherBase
 from meta_spliceai.schema.tables import dataset_table
 from meta_spliceai.store.atomic import json_bytes, write_bytes
 from meta_spliceai.store.fingerprint import plain
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.evidence import NeededEnricher, load_needed
 from meta_spliceai.train.learners.spec import LEARNERS
 from meta_spliceai.train.predictions import calibrated
@@ -43,7 +43,7 @@ from meta_spliceai.train.residual import Correction, Ensemble
 from meta_spliceai.train.whole_gene import score_tiles
 
 KIND = "meta-model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MODEL_FILE, CARD_FILE, PICKLE_FILE = "model.json", "model_card.md", "model.pkl"
 
 Floats = npt.NDArray[np.float32]
@@ -101,7 +101,7 @@ class MetaModel:
     profile: str
     features: tuple[ModelFeature, ...]
     ensemble: Ensemble
-    calibration: Mapping[str, Calibration]
+    calibration: Mapping[str, CalibrationMap]
     learner: Mapping[str, Any]
     base_models: tuple[Mapping[str, Any], ...]
     training_genes: tuple[str, ...]
@@ -118,21 +118,26 @@ class MetaModel:
         """What the base model that is corrected says about itself."""
         return self.base_models[0]
 
-    def check_base_models(self, artifacts: Artifacts) -> None:
-        """Refuse artifacts of other base models, or of other weights of them.
+    def base_scores_in(self, artifacts: Artifacts) -> Artifacts:
+        """The artifacts with the model's own base models only.
 
         Raises
         ------
         ModelError
-            They are others'.
+            They are other base models', or of other weights of them.
         """
         own, theirs = self.base_models, artifacts.all_base_models
+        names = [one["name"] for one in own]
+        if set(names) <= set(artifacts.base_names) and names[0] == artifacts.base_names[0]:
+            artifacts = artifacts.with_bases(names)
+            theirs = artifacts.all_base_models
         if [_weights(one) for one in own] != [_weights(one) for one in theirs]:
             raise ModelError(
                 expected=f"scores of {_named(own)}",
                 found=f"{_named(theirs)} in {artifacts.path}",
                 action="run the base pass with the model's own base models, or train a meta-model for these",
             )
+        return artifacts
 
     def load_enrichers(self, evidence: Sequence[str], reference: Reference) -> tuple[Enricher, ...]:
         """Load the enrichers that the model needs.
@@ -172,8 +177,8 @@ class MetaModel:
         StoreError
             A base was not scored by the base pass.
         """
-        self.check_base_models(artifacts)
-        for tile in score_tiles(genes, artifacts, genome, {KIND: self.ensemble}, enrichers=enrichers):
+        own = self.base_scores_in(artifacts)
+        for tile in score_tiles(genes, own, genome, {KIND: self.ensemble}, enrichers=enrichers):
             corrected = tile.corrected[KIND]
             meta = {c: calibrated(tile.start[c], corrected[c], self.calibration[c]) for c in SITE_TYPES}
             yield ScoredBases(tile.interval, tile.genes, tile.base, meta)
@@ -197,6 +202,11 @@ class MetaModel:
                     "sha256": hashlib.sha256(files[name]).hexdigest(),
                     "shrinkage": correction.shrinkage,
                     "residual": correction.residual,
+                    **(
+                        {"start": [self.features[column].name for column in correction.start]}
+                        if correction.start
+                        else {}
+                    ),
                 }
         return {**files, MODEL_FILE: json_bytes({**self._described(), "corrections": held})}
 
@@ -268,7 +278,7 @@ class MetaModel:
                     float(described["gate"]),
                     {channel: _corrections(files, described, channel, folder) for channel in SITE_TYPES},
                 ),
-                calibration={c: Calibration(**described["calibration"][c]) for c in SITE_TYPES},
+                calibration={c: map_from_json(described["calibration"][c]) for c in SITE_TYPES},
                 learner=described["learner"],
                 base_models=tuple(described["base_models"]),
                 training_genes=tuple(described["training_genes"]),
@@ -347,6 +357,7 @@ def _corrections(
             f"a learner among {', '.join(LEARNERS)} in {folder}", f"{name}", "use the version that made it"
         )
     corrections = []
+    place = {feature["name"]: number for number, feature in enumerate(described["features"])}
     for file, entry in sorted(described["corrections"].items(), key=lambda item: (len(item[0]), item[0])):
         if not file.startswith(f"{channel}_"):
             continue
@@ -354,7 +365,12 @@ def _corrections(
         if file not in files or hashlib.sha256(files[file]).hexdigest() != entry["sha256"]:
             raise _damaged(folder / file, "its content is not what training wrote" if file in files else "no such file")
         corrections.append(
-            Correction(LEARNERS[name].load(files[file]), float(entry["shrinkage"]), bool(entry["residual"]))
+            Correction(
+                LEARNERS[name].load(files[file]),
+                float(entry["shrinkage"]),
+                bool(entry["residual"]),
+                tuple(place[column] for column in entry.get("start", ())),
+            )
         )
     if not corrections:
         raise _damaged(folder / MODEL_FILE, f"no {channel} model is listed")

@@ -8,15 +8,15 @@ from typing import Any
 import polars as pl
 
 from meta_spliceai.build.run import FORMAT_VERSION as DATASET_FORMAT
+from meta_spliceai.calibration import CalibrationMap, map_from_json
 from meta_spliceai.errors import ModelError
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.store.atomic import read_json, write_bytes, write_json, write_text
 from meta_spliceai.store.fingerprint import fingerprint, plain
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.store.tables import write_tsv
-from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, Arm
+from meta_spliceai.train.arms import ARM_OF_PROFILE, BASE, BEST_MEAN, Arm
 from meta_spliceai.train.baseline import DELTA_FILE, deltas, whole_gene_calls
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.classes import ClassModel
 from meta_spliceai.train.describe import feature_manifest, labelled_metrics, model_card, run_description
 from meta_spliceai.train.evidence import needed_by_dataset
@@ -27,13 +27,13 @@ from meta_spliceai.train.model import CARD_FILE, MetaModel, ModelFeature
 from meta_spliceai.train.plan import TrainPlan
 from meta_spliceai.train.predictions import KnownBases, prediction_table, write_predictions
 from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, write_trimmed
-from meta_spliceai.train.residual import Correction, Ensemble, Scorer
+from meta_spliceai.train.residual import Correction, Ensemble, NothingLearnt, Scorer
 from meta_spliceai.train.split import SET_ASIDE
 from meta_spliceai.train.whole_gene import merged_length, score_tiles
 from meta_spliceai.workers.progress import track
 
 KIND = "model_run"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SPLIT_FILE, CALIBRATIONS_FILE, METRICS_FILE = "split.tsv", "calibrations.json", "metrics.json"
 MODEL, PREDICTIONS, FEATURE_MANIFEST = "model", "predictions", "feature_manifest.csv"
 
@@ -133,15 +133,24 @@ class RunParts:
             for fold in todo:
                 files: dict[str, int | None] = {}
                 shrinkage: dict[str, float] = {}
+                starts: dict[str, list[str]] = {}
                 for arm, output, correction in self._fitter.fit_fold(fold):
                     name = self._model_file(fold, arm, output)
                     write_bytes(self._folder.path / name, correction.model.to_bytes())
                     files[name] = None
                     shrinkage[f"{arm.name}_{output}"] = correction.shrinkage
+                    starts[f"{arm.name}_{output}"] = self._start_names(arm, correction)
                     progress.advance(1)
-                self._record(f"fold_{fold + 1}", files, shrinkage=shrinkage)
+                for channel in SITE_TYPES if BEST_MEAN in self._plan.fitted_arms else ():
+                    mean = self._fitter.best_mean(fold, channel)
+                    starts[f"{BEST_MEAN.name}_{channel}"] = self._start_names(BEST_MEAN, mean)
+                self._record(f"fold_{fold + 1}", files, shrinkage=shrinkage, starts=starts)
 
-    def _ensembles(self, folds: Sequence[int]) -> dict[str, Ensemble]:
+    def _start_names(self, arm: Arm, correction: Correction) -> list[str]:
+        features = self._plan.features_of(arm)
+        return [features[column] for column in correction.start]
+
+    def _ensembles(self, folds: Sequence[int], arms: Sequence[Arm]) -> dict[str, Ensemble]:
         """The models of some folds, applied together, by arm."""
         return {
             arm.name: Ensemble(
@@ -149,7 +158,7 @@ class RunParts:
                 self._plan.method.recipe.gate,
                 {channel: tuple(self._read_correction(fold, arm, channel) for fold in folds) for channel in SITE_TYPES},
             )
-            for arm in self._plan.arms
+            for arm in arms
         }
 
     def _class_model(self, fold: int, arm: Arm) -> ClassModel:
@@ -157,21 +166,35 @@ class RunParts:
         models = {output: self._read_correction(fold, arm, output).model for output in method.outputs}
         return ClassModel(self._plan.features_of(arm), method.recipe.gate, models)
 
+    def _models_of(self, fold: int) -> Mapping[str, Scorer]:
+        """What scores the genes of a fold; those set aside are scored by the models of all folds together."""
+        every = range(self._plan.folds)
+        return self._ensembles(every, self._plan.fitted_arms) if fold == SET_ASIDE else self._scorers(fold)
+
     def _scorers(self, fold: int) -> Mapping[str, Scorer]:
         """What scores the genes of a fold, by arm."""
         if self._plan.method.objective == "corrections":
-            return self._ensembles([fold])
-        return {arm.name: self._class_model(fold, arm) for arm in self._plan.arms}
+            return self._ensembles([fold], self._plan.fitted_arms)
+        untrained = [arm for arm in self._plan.fitted_arms if arm not in self._plan.arms]
+        return {
+            **self._ensembles([fold], untrained),
+            **{arm.name: self._class_model(fold, arm) for arm in self._plan.arms},
+        }
 
     def _model_file(self, fold: int, arm: Arm, output: str) -> str:
         return f"folds/fold_{fold + 1}/{arm.name}_{output}{self._plan.method.learner.suffix}"
 
     def _read_correction(self, fold: int, arm: Arm, output: str) -> Correction:
+        facts, key = self._folder.manifest.parts[f"fold_{fold + 1}"].facts, f"{arm.name}_{output}"
+        features = self._plan.features_of(arm)
+        start = tuple(features.index(name) for name in facts["starts"][key])
+        if arm == BEST_MEAN:
+            return Correction(NothingLearnt(), 0.0, start=start)
         path = self._folder.path / self._model_file(fold, arm, output)
-        shrinkage = self._folder.manifest.parts[f"fold_{fold + 1}"].facts["shrinkage"][f"{arm.name}_{output}"]
         method = self._plan.method
         try:
-            return Correction(method.learner.load(path.read_bytes()), shrinkage, method.base_margin)
+            model = method.learner.load(path.read_bytes())
+            return Correction(model, facts["shrinkage"][key], method.base_margin, start)
         except (OSError, ValueError) as error:
             raise ModelError(
                 expected=f"a fold's model in {path}",
@@ -192,13 +215,13 @@ class RunParts:
             self._record("calibrations", {CALIBRATIONS_FILE: None, self._sampled_metrics: None})
         return {
             name: {
-                arm: {channel: Calibration(**fitted) for channel, fitted in by_channel.items()}
+                arm: {channel: map_from_json(fitted) for channel, fitted in by_channel.items()}
                 for arm, by_channel in by_arm.items()
             }
             for name, by_arm in read_json(path).items()
         }
 
-    def _save_model(self, calibrations: Mapping[str, Mapping[str, Calibration]]) -> None:
+    def _save_model(self, calibrations: Mapping[str, Mapping[str, CalibrationMap]]) -> None:
         if self._is_done(MODEL, self._planned["calibrations"]):
             return
         plan = self._plan
@@ -209,7 +232,7 @@ class RunParts:
         model = MetaModel(
             profile=plan.feature_profile,
             features=tuple(ModelFeature(n, declared[n].role, declared[n].origin) for n in features),
-            ensemble=self._ensembles(range(plan.folds))[arm.name],
+            ensemble=self._ensembles(range(plan.folds), [arm])[arm.name],
             calibration=calibrations[arm.name],
             base_models=tuple(plan.artifacts.all_base_models),
             learner=settings_of(plan.method.learner),
@@ -241,7 +264,7 @@ class RunParts:
         lengths = sum(merged_length(plan.genes_of_fold(fold)) for fold in todo)
         with track("predicting", lengths, "bases"), plan.reference.open_genome() as genome:
             for fold in todo:
-                models = self._ensembles(range(plan.folds)) if fold == SET_ASIDE else self._scorers(fold)
+                models = self._models_of(fold)
                 tiles = score_tiles(plan.genes_of_fold(fold), plan.artifacts, genome, models, enrichers=plan.enrichers)
                 name = f"{PREDICTIONS}/{_predictions_part(fold).replace('predictions', 'part')}.parquet"
                 rows = write_predictions(self._folder.path / name, tiles, known, table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,12 +15,14 @@ from meta_spliceai.build.plan import artifacts_of, check_covered
 from meta_spliceai.errors import InputError, first_few
 from meta_spliceai.features.enricher import Enricher
 from meta_spliceai.features.profile import Profile, admitted_features
+from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.registry import load_reference
-from meta_spliceai.schema.tables import dataset_table_of
+from meta_spliceai.schema.tables import BASE_MODELS, dataset_table_of
 from meta_spliceai.store.fingerprint import file_sha256, plain
-from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED, Arm, ablation_arms, choose_arms
+from meta_spliceai.train.arms import BASE, BASE_MEAN, BEST_MEAN, RECALIBRATED, Arm, ablation_arms, choose_arms
 from meta_spliceai.train.baseline import find_baseline, read_baseline
+from meta_spliceai.train.calibrate import CALIBRATION_CHOICES, DEFAULT_CHOICE, CalibrationChoice
 from meta_spliceai.train.evidence import load_needed, needed_by_dataset
 from meta_spliceai.train.families import families_of
 from meta_spliceai.train.groups import gene_groups
@@ -32,6 +34,7 @@ from meta_spliceai.train.prune import Pruned, find_prunable
 from meta_spliceai.train.residual import Method
 from meta_spliceai.train.split import SCHEMES, Scheme, marked_seen, plan_split
 from meta_spliceai.train.split_file import read_split, split_of
+from meta_spliceai.train.start import logit_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class TrainPlan:
         Those that whole genes need, with the evidence that the dataset was built with.
     row_cap
         Rows that models may learn from, drawn at random; default: all.
+    calibration
+        The kind of map from scores to probabilities, or `auto`.
     """
 
     dataset: DatasetFolder
@@ -85,6 +90,7 @@ class TrainPlan:
     parameters: dict[str, Any]
     enrichers: tuple[Enricher, ...] = ()
     row_cap: int | None = None
+    calibration: CalibrationChoice = DEFAULT_CHOICE
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -95,15 +101,36 @@ class TrainPlan:
             "base_pass": self.artifacts.fingerprint,
         }
 
+    def with_calibration(self, choice: CalibrationChoice) -> TrainPlan:
+        """The plan with another kind of calibration.
+
+        Raises
+        ------
+        InputError
+            There is no such kind.
+        """
+        if choice not in CALIBRATION_CHOICES:
+            raise InputError(f"--calibration {', '.join(CALIBRATION_CHOICES)}", f"{choice!r}", "choose one of them")
+        if choice == DEFAULT_CHOICE:
+            return self  # folders of runs that knew no choice stay the same
+        return replace(self, calibration=choice, parameters={**self.parameters, "calibration": choice})
+
     @property
     def reported_arms(self) -> tuple[Arm, ...]:
         """Every arm of the predictions, the untrained ones first."""
-        return (BASE, RECALIBRATED, *((BASE_MEAN,) if self.artifacts.further_bases else ()), *self.arms)
+        return (BASE, RECALIBRATED, *((BASE_MEAN,) if self.artifacts.further_bases else ()), *self.fitted_arms)
+
+    @property
+    def fitted_arms(self) -> tuple[Arm, ...]:
+        """The arms that learn from labels, be it only which mean to take."""
+        return (*((BEST_MEAN,) if self.artifacts.further_bases else ()), *self.arms)
 
     def features_of(self, arm: Arm) -> tuple[str, ...]:
         """The columns an arm reads, in the order of the dataset."""
         assert arm.profile is not None
         names = admitted_features(self.dataset.table, arm.profile)
+        if arm == BEST_MEAN:
+            return tuple(names[place] for channel in SITE_TYPES for place in logit_columns(names, channel))
         if self.named_features is not None and arm.profile == self.feature_profile:
             names = [name for name in names if name in self.named_features]
         kept = tuple(name for name in names if self.pruned is None or name not in self.pruned.names)
@@ -112,7 +139,7 @@ class TrainPlan:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that any arm reads, in the order of the dataset."""
-        wanted = {name for arm in self.arms for name in self.features_of(arm)}
+        wanted = {name for arm in self.fitted_arms for name in self.features_of(arm)}
         return tuple(name for name in self.dataset.table.names if name in wanted)
 
     def genes_of_fold(self, fold: int) -> pl.DataFrame:
@@ -153,7 +180,7 @@ def plan_training(
     profile, named_features = profile_of(feature_profile, opened.table)
     chosen = choose_arms(arms, profile)
     loaded = load_reference(reference)
-    artifacts = artifacts_of(loaded, eval_dir)
+    artifacts = artifacts_of(loaded, eval_dir, opened.manifest.parameters.get(BASE_MODELS))
     _check_inputs(opened, loaded, artifacts)
     check_covered(artifacts, loaded, opened.gene_ids)
     read: set[str] = set()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from meta_spliceai.calibration import IDENTITY, CalibrationMap
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.reference.load import Reference
 from meta_spliceai.reference.truth import Truth
@@ -16,14 +17,11 @@ from meta_spliceai.schema.column import Column, Table
 from meta_spliceai.schema.tables import PREDICTION_TABLE_KEYS
 from meta_spliceai.store.tables import TableWriter
 from meta_spliceai.train.arms import BASE, BASE_MEAN, RECALIBRATED
-from meta_spliceai.train.calibrate import Calibration
 from meta_spliceai.train.site_facts import CODING, SiteFacts, gene_classes
 from meta_spliceai.train.whole_gene import Corrected, Tile
 from meta_spliceai.workers.progress import current_tracker
 
 Floats = npt.NDArray[np.float32]
-Calibrations = Mapping[str, Mapping[str, Calibration]]
-"""By arm, then site type."""
 
 
 def prediction_table(arms: Sequence[str]) -> Table:
@@ -92,7 +90,7 @@ class KnownBases:
         }
 
 
-def calibrated(base: Floats, corrected: Corrected, calibration: Calibration) -> Floats:
+def calibrated(base: Floats, corrected: Corrected, calibration: CalibrationMap) -> Floats:
     """Probabilities of all bases of a tile: the corrected margin where there is one, else the base score, both calibrated."""
     probability = calibration.of_probability(base)
     probability[corrected.at] = calibration.of_margin(corrected.margin)
@@ -101,7 +99,7 @@ def calibrated(base: Floats, corrected: Corrected, calibration: Calibration) -> 
 
 def uncalibrated(base: Floats, corrected: Corrected) -> Floats:
     """Probabilities of all bases of a tile as the model gives them: the corrected margin where there is one, else the base score."""
-    return calibrated(base, corrected, Calibration())
+    return calibrated(base, corrected, IDENTITY)
 
 
 def arm_columns(tile: Tile) -> dict[str, Floats]:

@@ -1,7 +1,7 @@
 """One learnt correction of the base model's logit.
 
-A residual model starts from the base model's logit (as XGBoost's base margin) and learns what to add to it. Where it finds
-no evidence it adds nothing, and the base model's score stands. Of a learner that cannot start from a logit, the difference
+A residual model starts from the base model's logit (as XGBoost's base margin), or from the mean of several base models' (see
+`start`), and learns what to add to it. Where it finds no evidence it adds nothing, and that logit stands. Of a learner that cannot start from a logit, the difference
 between its own logit and the base model's is the correction.
 
 Three things keep it from learning noise:
@@ -18,9 +18,9 @@ Three things keep it from learning noise:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ from meta_spliceai.train.learners.spec import settings_of
 from meta_spliceai.train.learners.xgboost_learner import XGBoost
 from meta_spliceai.train.logistic import fit_logistic
 from meta_spliceai.train.split import spread
+from meta_spliceai.train.start import best_mean, mean_of
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -181,15 +182,48 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingLearnt:
+    """The model of a correction that corrects nothing."""
+
+    rounds: ClassVar[int] = 0
+
+    def margin(self, features: Floats, start: Floats | None) -> Floats:
+        """The logits it starts from; see `Fitted`."""
+        return np.zeros(features.shape[0], dtype=np.float32) if start is None else start
+
+    def gains(self, width: int) -> npt.NDArray[np.float64]:
+        """Nothing of any feature."""
+        return np.zeros(width)
+
+    def to_bytes(self) -> bytes:
+        """An empty file."""
+        return b""
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
-    """A fitted correction: `shrinkage`, from 0 to 1, times what `model` makes of the base model's logit.
+    """A fitted correction: `shrinkage`, from 0 to 1, times what `model` makes of the logit it starts from.
 
     Without `residual` it corrects nothing: the model's own logit stands.
+
+    Parameters
+    ----------
+    model
+        What was learnt.
+    shrinkage, residual
+        See above.
+    start
+        Columns of the features whose mean it starts from; where there are none, from the logit given.
     """
 
     model: Fitted
     shrinkage: float
     residual: bool = True
+    start: tuple[int, ...] = ()
+
+    def starting(self, features: Floats, margin: Floats) -> Floats:
+        """The logits that it starts from, shape (n,); parameters as for `margin`."""
+        return mean_of(features, self.start) if self.start else margin
 
     def margin(self, features: Floats, margin: Floats) -> Floats:
         """Corrected logits, shape (n,).
@@ -199,14 +233,17 @@ class Correction:
         features
             float32, shape (n, number of features).
         margin
-            The base model's logits, shape (n,).
+            The mean logit of all base models, shape (n,).
         """
-        if margin.size == 0 or (self.residual and self.shrinkage == 0):
+        if margin.size == 0:
             return margin
+        start = self.starting(features, margin)
+        if self.residual and self.shrinkage == 0:
+            return start
         if not self.residual:
             return self.model.margin(features, None)
-        own = self.model.margin(features, margin)
-        corrected: Floats = margin + np.float32(self.shrinkage) * (own - margin)
+        own = self.model.margin(features, start)
+        corrected: Floats = start + np.float32(self.shrinkage) * (own - start)
         return corrected
 
 
@@ -215,14 +252,28 @@ def base_margin(scores: Floats) -> Floats:
     return logit(scores).astype(np.float32)
 
 
-def fit_correction(examples: Examples, method: Method, *, seed: int) -> Correction:
+def chosen_start(examples: Examples, logits: Sequence[int], method: Method) -> tuple[int, ...]:
+    """The columns whose mean is the best untrained score of the examples; none where there is nothing to choose."""
+    if len(logits) < 2:
+        return ()
+    weight = examples.weight if method.weighted else np.ones(examples.label.size)
+    return best_mean(examples.features, logits, examples.label, weight)
+
+
+def fit_correction(examples: Examples, method: Method, *, seed: int, logits: Sequence[int] = ()) -> Correction:
     """Learn the correction of one channel; the same examples in the same order give the same model on any machine.
 
     Parameters
     ----------
     seed
         Of the inner folds and of the subsamples of rows and columns.
+    logits
+        Columns of the base models' logits; the correction starts from the mean of those of them that rank best.
     """
+    start = chosen_start(examples, logits, method) if method.base_margin else ()
+    if start:
+        fitted = fit_correction(replace(examples, margin=mean_of(examples.features, start)), method, seed=seed)
+        return replace(fitted, start=start)
     everything = np.arange(examples.label.size)
     if not method.base_margin and not method.early_stopping:
         model = method.learner.fit(examples.rows(everything, method), seed=_seed(seed, "all"))

@@ -24,6 +24,7 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.store.folder import Folder
 from meta_spliceai.train.baseline import DELTA_FILE
+from meta_spliceai.train.calibrate import DEFAULT_CHOICE, CalibrationChoice
 from meta_spliceai.train.learners.spec import learner_of
 from meta_spliceai.train.likeness import Similarity
 from meta_spliceai.train.parts import FORMAT_VERSION, KIND, MODEL, PREDICTIONS, RunParts
@@ -107,6 +108,7 @@ def train(
     corr_thr: float = 0.99,
     baseline_tsv: Path | None = None,
     ablation: bool = False,
+    calibration: CalibrationChoice = DEFAULT_CHOICE,
     recipe: Recipe | None = None,
     similarity: Similarity | None = None,
     overwrite: bool = False,
@@ -180,6 +182,9 @@ def train(
     ablation
         Also train arms without each family of features, and arms with one family only: what each adds. The command
         `ablation` then makes a table of it.
+    calibration
+        What makes probabilities of the scores of folds and of the saved model, fitted out of fold: `beta`, `platt`,
+        `temperature`, `isotonic`, which ties scores, or `none`; or `auto`, the kind with the least log loss among the folds.
     recipe
         What surrounds the learner.
     similarity
@@ -206,6 +211,12 @@ def train(
                 expected="--ablation with cross-validation, which measures whole genes",
                 found="--incremental" if incremental else "--single-split",
                 action="leave one of them out",
+            )
+        if calibration != DEFAULT_CHOICE:
+            raise InputError(
+                expected="--calibration with cross-validation, which has rows to fit it on",
+                found="--incremental" if incremental else "--single-split",
+                action="leave one of them out: the model of one split is not calibrated",
             )
         return train_single_split(
             dataset=dataset,
@@ -256,7 +267,7 @@ def train(
         corr_thr=corr_thr if prune_features else None,
         evidence=evidence,
         ablation=ablation,
-    )
+    ).with_calibration(calibration)
     say_what_is_divided(plan)
     with Folder.opened(
         out_dir,
