@@ -71,8 +71,10 @@ class Feeding:
                 rest = None if folder is None and len(features) == self.places.size else self._features
                 bins = [Bins(self.learner, rest, (features, light.weight), folder, threads=self.threads)]
                 del sample, features, light  # the learner needs the memory
-                yield lambda channel, held: bins[0].fit(*self._labelled(channel), seed=self.seed, held=held)
-                bins.clear()  # before the folder of its pages is removed
+                try:
+                    yield lambda channel, held: bins[0].fit(*self._labelled(channel), seed=self.seed, held=held)
+                finally:
+                    bins.clear()  # before the folder of its pages is removed
         elif self.cache is None and not isinstance(self.learner, LightGBM):
             del sample
             yield self._fit_at_once
@@ -82,7 +84,7 @@ class Feeding:
 
     def _fit_at_once(self, channel: str, held: LearningRows | None) -> Fitted:
         features, light = self.rows.gathered(self.places)
-        label, _ = self._labelled(channel, starts=False)
+        label = self.rows.truth(channel, self.places)
         given = LearningRows(features, label, light.weight, light.start(channel) if self.starts else None)
         return self.learner.fit(given, seed=self.seed, held=held, threads=self.threads)
 
@@ -104,12 +106,9 @@ class Feeding:
         for at, matrix, light in self.rows.store.batches(self.places):
             yield LearningRows(matrix, self.rows.truth(channel, self.places[at]), light.weight, None)
 
-    def _labelled(self, channel: str, *, starts: bool = True) -> tuple[npt.NDArray[np.bool_], Floats | None]:
-        wanted = self.starts and starts
-        return (
-            self.rows.truth(channel, self.places),
-            self.rows.starts(channel, self.places) if wanted else None,
-        )
+    def _labelled(self, channel: str) -> tuple[npt.NDArray[np.bool_], Floats | None]:
+        start = self.rows.starts(channel, self.places) if self.starts else None
+        return self.rows.truth(channel, self.places), start
 
     @contextmanager
     def _pages(self) -> Iterator[Path | None]:

@@ -16,9 +16,9 @@ class IncrementalTrainer(Trainer):
     """A `Trainer` for datasets larger than memory: features stay on disk and are read batch by batch.
 
     The learners are those that can be fed so: xgboost (its external memory), lightgbm (its sequences) and sgd_logistic
-    (partial_fit). All options, outputs and metrics are the `Trainer`'s. Labels, weights and base scores, about 30 bytes
-    for each row, are kept. Of more than
-    100,000 validation rows, evenly spaced ones decide.
+    (partial_fit). All options, outputs and metrics are the `Trainer`'s. Of each row, its label, group and side are kept, at
+    most 10 bytes, and what the learner needs; see `memory`. Of more than 100,000 validation rows, evenly spaced ones
+    decide.
 
     Parameters
     ----------
