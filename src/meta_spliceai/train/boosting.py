@@ -40,6 +40,14 @@ class _Fed(xgboost.DataIter):
         self._at = self._batches()
 
 
+def edges_in(learner: XGBoost, features: Floats, weight: npt.NDArray[np.float64], *, threads: int) -> xgboost.DMatrix:
+    """Rows of a sample, binned, in which the edges of a learner's bins are found.
+
+    To look for them in millions of rows takes XGBoost longer than anything else it does.
+    """
+    return xgboost.QuantileDMatrix(features, weight=weight, max_bin=learner.max_bin, nthread=threads)
+
+
 class Bins:
     """The binned features of rows.
 
@@ -47,32 +55,23 @@ class Bins:
     ----------
     learner
         Whose number of bins counts.
+    edges
+        What `edges_in` found.
     batches
-        All rows; None where the sample holds them all and bins stay in memory.
-    sample
-        Features and weights of evenly spaced ones, or of all, in which the edges of the bins are found: to look for them in
-        more takes XGBoost longer than anything else it does.
+        All rows; None where they are those of `edges` and bins stay in memory.
     folder
         For pages on disk; None keeps the bins in memory.
     """
 
     def __init__(
-        self,
-        learner: XGBoost,
-        batches: Batches | None,
-        sample: tuple[Floats, npt.NDArray[np.float64]],
-        folder: Path | None,
-        *,
-        threads: int,
+        self, learner: XGBoost, edges: xgboost.DMatrix, batches: Batches | None, folder: Path | None, *, threads: int
     ) -> None:
         self._learner, self._threads = learner, threads
-        shared: dict[str, Any] = {"max_bin": learner.max_bin, "nthread": threads}
-        edges: xgboost.DMatrix = xgboost.QuantileDMatrix(sample[0], weight=sample[1], **shared)
         if batches is None:
             self._matrix = edges
             return
         kind = xgboost.QuantileDMatrix if folder is None else xgboost.ExtMemQuantileDMatrix
-        self._matrix = kind(_Fed(batches, folder), ref=edges, **shared)
+        self._matrix = kind(_Fed(batches, folder), ref=edges, max_bin=learner.max_bin, nthread=threads)
 
     def fit(self, label: BoolArray, start: Floats | None, *, seed: int, held: LearningRows | None) -> Fitted:
         """Boost with the labels and starts of all rows, shape (n,); see `Learner.fit`."""

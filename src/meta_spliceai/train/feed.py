@@ -64,13 +64,15 @@ class Feeding:
         """
         if isinstance(self.learner, XGBoost):
             # imported here because XGBoost itself takes a second or two to import
-            from meta_spliceai.train.boosting import Bins
+            from meta_spliceai.train.boosting import Bins, edges_in
 
             with self._pages() as folder:
                 features, light = sample
+                edges = edges_in(self.learner, features, light.weight, threads=self.threads)
                 rest = None if folder is None and len(features) == self.places.size else self._features
-                bins = [Bins(self.learner, rest, (features, light.weight), folder, threads=self.threads)]
-                del sample, features, light  # the learner needs the memory
+                del sample, features, light  # binning needs the memory
+                bins = [Bins(self.learner, edges, rest, folder, threads=self.threads)]
+                del edges
                 try:
                     yield lambda channel, held: bins[0].fit(*self._labelled(channel), seed=self.seed, held=held)
                 finally:
