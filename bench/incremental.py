@@ -1,6 +1,6 @@
 """Training from disk to the end: rows per second, seconds of a round, and the peak memory of the whole process.
 
-python bench/incremental.py --dataset FOLDER [--model xgboost] [--rounds 5] [--memory-limit 1GB] [--target splice_site]
+python bench/incremental.py --dataset FOLDER [--model xgboost] [--rounds 5] [--memory-limit 2GB] [--target splice_site]
 python bench/incremental.py --rows 20000000            a dataset of noise and a signal, some 8 GB of disk, is made first
 
 `bench/scale.py --genes 20000 --folder FOLDER` makes a dataset of 20 million rows that resembles real ones.
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--model", default="xgboost")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of boosting, or passes of sgd_logistic")
     parser.add_argument("--target", default="splice_site")
-    parser.add_argument("--memory-limit", default="1GB")
+    parser.add_argument("--memory-limit", default="2GB")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--scratch", type=Path, help="where the dataset and the model are made")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
