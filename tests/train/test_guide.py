@@ -47,6 +47,6 @@ def test_the_estimate_is_near_the_peak_that_the_guide_tells_and_says_what_limit_
     assert "bench/incremental.py" in text
     estimated = needed_from_disk(20_673_561, 155, "xgboost", 23_543) / 2**20
     assert 1 <= estimated / int(measured[1].replace(",", "")) < 1.2
-    with pytest.raises(InputError, match="a --memory-limit of at least 1,5.. MB for 20,673,561 rows"):
+    with pytest.raises(InputError, match=r"a --memory-limit of at least 1,5.. MB for 20,673,561 rows"):
         rows_of_batch("1GB", 200_000, 20_673_561, 155, "xgboost")
     assert rows_of_batch("1GB", 200_000, 6_000_000, 155, "xgboost") > 10_000
