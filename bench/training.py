@@ -1,14 +1,17 @@
 """Training beside its parts: the learner's own time on a matrix in memory, a plain read of the file, and peak memory.
 
-python bench/training.py [--rows 2000000] [--features 150] [--rounds 50] [--model xgboost] [--batch-size 200000]
+python bench/training.py [--rows 2000000] [--features 150] [--rounds 250] [--model xgboost] [--threads 2] [--repeats 3]
 
 A dataset of that size is made from noise and a signal. Each figure is measured in a process of its own, so that peaks do
-not add up; ratios belong to one run.
+not add up. Both sides of a ratio have the same threads and the default recipe; they take turns, and each counts with its
+quickest turn. Beside wall time stands the time of all processors, which other work on the machine changes less.
+`bench/incremental.py` measures training from disk.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import resource
 import subprocess
@@ -19,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-STEPS = ("make", "import", "polars", "load", "learner", "memory", "disk")
+STEPS = ("import", "polars", "load", "learner", "training")
 
 
 def make_dataset(folder: Path, rows: int, features: int) -> None:
@@ -76,41 +79,46 @@ def make_dataset(folder: Path, rows: int, features: int) -> None:
 
 
 def measure(step: str, folder: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Seconds and what the step needed besides, in this process."""
+    """Seconds by the clock and of all processors, and the peak, of one step in this process."""
     import polars as pl
 
     from meta_spliceai.features.profile import admitted_features
+    from meta_spliceai.train.learners.protocol import LearningRows
     from meta_spliceai.train.learners.spec import learner_of
+    from meta_spliceai.train.light import Wanted
     from meta_spliceai.train.matrix import open_dataset
-    from meta_spliceai.train.rows import Wanted, rows_of_path
-    from meta_spliceai.train.trainer import IncrementalTrainer, Trainer
+    from meta_spliceai.train.rows import rows_of_path
+    from meta_spliceai.train.trainer import Trainer
 
+    importlib.import_module({"sgd_logistic": "sklearn.linear_model"}.get(options.model, options.model))
     if step == "make":
         make_dataset(folder, options.rows, options.features)
-        return {"seconds": 0.0, "peak_mb": 0.0}
-    names = admitted_features(open_dataset(folder).table, "de_novo")[: options.features]
+    found: dict[str, float] = {}
+    if step in STEPS:
+        names = admitted_features(open_dataset(folder).table, "de_novo")[: options.features]
+        found["features"] = len(names)
     spec = {"name": options.model, **({} if options.model == "sgd_logistic" else {"rounds": options.rounds})}
-    wanted = Wanted("splice_site", "gene_id", "de_novo", tuple(names), weighted=True, batch_rows=None)
-    started = time.perf_counter()
-    found: dict[str, float] = {"rows": options.rows, "features": len(names)}
+    given = None
+    if step == "learner":
+        wanted = Wanted("splice_site", "gene_id", "de_novo", tuple(names), weighted=True, batch_rows=None)
+        rows = rows_of_path(folder, wanted)
+        places = np.arange(int(0.7 * rows.codes.size))
+        matrix, light = rows.gathered(places)
+        given = LearningRows(matrix, rows.truth("splice_site", places), light.weight, light.start("splice_site"))
+    clock, processors = time.perf_counter(), time.process_time()
     if step == "polars":
         frame = pl.read_parquet(folder / "master" / "*.parquet", columns=names)
         frame.cast(pl.Float32).to_numpy()
     elif step == "load":
-        rows_of_path(folder, wanted)
+        rows_of_path(folder, Wanted("splice_site", "gene_id", "de_novo", tuple(names), weighted=True, batch_rows=None))
     elif step == "learner":
-        rows = rows_of_path(folder, wanted)
-        trainer = Trainer(spec, label_col="splice_site")
-        every = np.arange(int(0.7 * options.rows))
-        given = trainer.learning_rows(rows, "splice_site", every)
-        started = time.perf_counter()
-        learner_of(spec).fit(given, seed=1)
-    elif step in ("memory", "disk"):
-        with tempfile.TemporaryDirectory(dir=folder.parent) as out:
-            kind = {"memory": Trainer, "disk": IncrementalTrainer}[step]
-            more = {"batch_rows": options.batch_size} if step == "disk" else {}
-            kind(spec, label_col="splice_site", out_dir=out, **more).fit(folder, columns=names)
-    found["seconds"] = time.perf_counter() - started
+        learner_of(spec).fit(given, seed=1, threads=options.threads)
+    elif step == "training":
+        trainer = Trainer(spec, label_col="splice_site", threads=options.threads)
+        trainer.fit(folder, columns=names)
+        trainer.evaluate()
+    found["seconds"] = time.perf_counter() - clock
+    found["processors"] = time.process_time() - processors
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
 
@@ -119,36 +127,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--features", type=int, default=150)
-    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=250)
     parser.add_argument("--model", default="xgboost")
-    parser.add_argument("--batch-size", type=int, default=200_000)
-    parser.add_argument("--step", choices=STEPS)
-    parser.add_argument("--dataset", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--step", choices=("make", *STEPS), help=argparse.SUPPRESS)
+    parser.add_argument("--dataset", type=Path, help="make the dataset here, or use the one that is there")
     options = parser.parse_args()
     if options.step:
         print(json.dumps(measure(options.step, options.dataset, options)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.dataset or Path(scratch) / "dataset"
-        found = {}
-        # made in a process of its own too: a child's peak is never below its parent's
-        for step in STEPS[1:] if folder.exists() else STEPS:
+
+        def ran(step: str) -> dict[str, float]:
             command = [sys.executable, __file__, "--step", step, "--dataset", str(folder)]
-            for name in ("rows", "features", "rounds", "model", "batch_size"):
-                command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+            for name in ("rows", "features", "rounds", "model", "threads"):
+                command += [f"--{name}", str(getattr(options, name))]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found[step] = json.loads(done.stdout.splitlines()[-1])
-            if step != "make":
-                print(f"{step:<8} {found[step]['seconds']:8.2f} s  {found[step]['peak_mb']:8.0f} MB")
-    matrix = found["load"]["rows"] * found["load"]["features"] * 4 / 2**20
-    own = found["memory"]["peak_mb"] - found["import"]["peak_mb"]
-    print(f"loading / plain polars read              {found['load']['seconds'] / found['polars']['seconds']:.2f}")
-    print(f"fit from a matrix, seconds               {found['learner']['seconds']:.2f}")
-    print(
-        f"training in memory / loading + learner   {found['memory']['seconds'] / (found['load']['seconds'] + found['learner']['seconds']):.2f}"
-    )
-    print(f"peak in memory beyond imports / matrix   {own / matrix:.2f}")
-    print(f"rows per second from disk                {found['disk']['rows'] / found['disk']['seconds']:,.0f}")
+            return dict(json.loads(done.stdout.splitlines()[-1]))
+
+        # made in a process of its own too: a child's peak is never below its parent's
+        if not folder.exists():
+            ran("make")
+        turns = [{step: ran(step) for step in STEPS} for _ in range(options.repeats)]
+    best = {step: {key: min(turn[step][key] for turn in turns) for key in turns[0][step]} for step in STEPS}
+    for step, found in best.items():
+        print(
+            f"{step:<9}{found['seconds']:9.2f} s {found['processors']:9.2f} s of processors {found['peak_mb']:8.0f} MB"
+        )
+    matrix = options.rows * best["load"]["features"] * 4 / 2**20
+
+    def ratio(step: str, *others: str) -> str:
+        return "   ".join(
+            f"{best[step][key] / sum(best[other][key] for other in others):5.2f} ({name})"
+            for key, name in (("seconds", "clock"), ("processors", "processors"))
+        )
+
+    print(f"loading / plain polars read                 {ratio('load', 'polars')}")
+    print(f"training / learner alone                    {ratio('training', 'learner')}")
+    print(f"training / loading and learner alone        {ratio('training', 'load', 'learner')}")
+    for step in ("load", "training"):
+        own = (best[step]["peak_mb"] - best["import"]["peak_mb"]) / matrix
+        print(f"peak of {step} beyond imports / matrix".ljust(44) + f"{own:5.2f}")
 
 
 if __name__ == "__main__":

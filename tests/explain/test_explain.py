@@ -49,7 +49,14 @@ def planted(learner: dict[str, Any], *, base_margin: bool = True) -> tuple[Chann
 
 
 @pytest.mark.parametrize("base_margin", [True, False])
-@pytest.mark.parametrize("learner", [{"name": "xgboost", **SMALL}, {"name": "lightgbm", "rounds": 15, "num_leaves": 6}])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        {"name": "xgboost", **SMALL},
+        {"name": "lightgbm", "rounds": 15, "num_leaves": 6},
+        {"name": "catboost", "rounds": 40, "depth": 3, "learning_rate": 0.3, "rsm": 1.0},
+    ],
+)
 def test_contributions_and_base_sum_to_the_margin(learner: dict[str, Any], base_margin: bool) -> None:
     pytest.importorskip(str(learner["name"]))
     rows, ensembles = planted(learner, base_margin=base_margin)
@@ -280,7 +287,7 @@ def test_a_learner_without_contributions_is_measured_and_its_single_bases_are_re
     train(**{**inputs.options(out_dir=out, arms=(), feature_profile="base_only"), "model": "log_reg"})
     found = explain(**options(out, inputs, tmp_path / "out"))
     assert found.shap_summary is None
-    assert "only xgboost and lightgbm" in found.summary()
+    assert "only xgboost, lightgbm and catboost" in found.summary()
     with pytest.raises(InputError, match="gives contributions"):
         explain(**options(out, inputs, tmp_path / "out"), position=["PLUSALT:4200"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -254,13 +255,15 @@ def test_a_fold_that_would_learn_from_no_site_is_refused(inputs: Inputs, tmp_pat
     assert caught.value.found.startswith("0 donors among")
 
 
-def damaged(inputs: Inputs, folder: Path, name: str) -> Inputs:
-    """A copy of the dataset in which a feature has been replaced by the label."""
+def damaged(
+    inputs: Inputs, folder: Path, name: str, made: Callable[[np.ndarray], np.ndarray] = lambda label: label
+) -> Inputs:
+    """A copy of the dataset in which a feature has been replaced by what is made of the label, by default the label."""
     shutil.copytree(inputs.dataset, folder)
     for path in (folder / "master").glob("*.parquet"):
         table = pq.read_table(path)
         place = table.schema.get_field_index(name)
-        label = pa.array(np.asarray(table.column("is_donor")).astype(np.float32))
+        label = pa.array(made(np.asarray(table.column("is_donor")).astype(np.float32)).astype(np.float32))
         path.unlink()
         pq.write_table(table.set_column(place, name, label).replace_schema_metadata(table.schema.metadata), path)
     return Inputs(folder, inputs.reference, inputs.eval_dir)

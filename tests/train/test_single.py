@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
 from meta_spliceai.errors import InputError, LeakageError, PlanMismatchError, SchemaError
 from meta_spliceai.store.folder import read_manifest
+from meta_spliceai.train.memory import bytes_of, needed_from_disk, needed_in_memory, rows_of_batch
 from meta_spliceai.train.run import train
-from meta_spliceai.train.single import SingleSplitOptions, SingleSplitResult, batch_rows, bytes_of
+from meta_spliceai.train.single import SingleSplitResult
 from meta_spliceai.train.trainer import Trainer
 from tests.train.conftest import Inputs
 from tests.train.test_run import damaged
@@ -114,15 +117,47 @@ def test_a_dataset_of_another_schema_version_is_refused(inputs: Inputs, tmp_path
         train(**options(copy, tmp_path / "out"))
 
 
-def test_a_memory_limit_makes_batches_smaller() -> None:
+def test_a_memory_limit_makes_batches_smaller_and_one_that_cannot_be_kept_is_refused() -> None:
     def size(limit: str | None, learner: str = "xgboost") -> int:
-        given = SingleSplitOptions(
-            learner, "splice_type", "gene_id", 0.2, 0.1, "de_novo", True, "none", False, None, 1, 1, True, 200_000, limit
-        )  # fmt: skip
-        return batch_rows(given, 2_000_000, 150, learner)
+        return rows_of_batch(limit, 200_000, 2_000_000, 150, learner)
 
     assert size(None) == size("8GB") == 200_000
     assert 1_000 < size("700MB") < 200_000
-    with pytest.raises(InputError, match="or --model xgboost"):
+    with pytest.raises(
+        InputError, match=r"at least [\d,]+ MB for 2,000,000 rows x 150 features[\s\S]*or --model xgboost"
+    ):
         size("700MB", "lightgbm")
     assert (bytes_of("1GB"), bytes_of("1.5 GiB"), bytes_of("200")) == (1 << 30, 3 << 29, 200)
+
+
+@pytest.mark.rows("R25")
+def test_training_says_what_memory_it_needs_before_it_starts(
+    inputs: Inputs, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "fit", lambda *_, **__: pytest.fail("it has started"))
+    for given, said in (
+        ({}, "--incremental needs less"),
+        ({"incremental": True, "batch_size": 500}, "500 rows at a time"),
+    ):
+        caplog.clear()
+        with caplog.at_level("INFO", "meta_spliceai"), pytest.raises(pytest.fail.Exception, match="it has started"):
+            train(**options(inputs, tmp_path / said[:3], **given))
+        assert re.search(rf"[\d,]+ rows x \d+ features: about [\d,]+ MB of memory; .*{said}", caplog.text)
+
+
+@pytest.mark.rows("R25")
+def test_estimates_of_memory_grow_with_rows_and_features_as_measured() -> None:
+    per_row = (needed_in_memory(3_000_000, 150) - needed_in_memory(1_000_000, 150)) / 2_000_000
+    assert per_row == pytest.approx(1.5 * 4 * 150, rel=0.01)
+    assert needed_from_disk(6_000_000, 150, "xgboost", 20_000) < 1 << 30 < needed_in_memory(2_000_000, 150)
+    assert needed_from_disk(20_000_000, 150, "lightgbm", 20_000) > 20_000_000 * 150
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("given", [{}, {"incremental": True}, {"single_split": False}])
+def test_values_that_are_not_finite_are_named_wherever_rows_are_read(
+    inputs: Inputs, tmp_path: Path, value: float, given: dict[str, Any]
+) -> None:
+    spoilt = damaged(inputs, tmp_path / "dataset", "gc_content", lambda label: np.where(label > 0, value, 0.5))
+    with pytest.raises(SchemaError, match=r"gc_content has \d+ values that are NaN or infinite"):
+        train(**options(spoilt, tmp_path / "out", reference=inputs.reference, **given))

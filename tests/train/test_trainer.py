@@ -21,9 +21,10 @@ from meta_spliceai.errors import (
     SchemaError,
     StoreError,
 )
-from meta_spliceai.train import IncrementalTrainer, Trainer, datasets
+from meta_spliceai.train import IncrementalTrainer, Trainer, datasets, fitting
 from meta_spliceai.train.holdout import SIDES, divide
-from meta_spliceai.train.rows import OnDisk
+from meta_spliceai.train.light import Wanted
+from meta_spliceai.train.row_store import OnDisk
 from meta_spliceai.train.sampled import weighted_average_precision
 from tests.train.conftest import Inputs
 
@@ -230,6 +231,16 @@ def test_a_dataset_larger_than_memory_teaches_what_the_same_rows_in_memory_teach
     assert names[0] == names[1]
 
 
+def test_edges_of_bins_found_in_a_sample_are_the_same_from_memory_and_from_disk(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = Trainer(SMALL).fit(inputs.dataset).model.to_files()
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 1_000)
+    memory = Trainer(SMALL).fit(inputs.dataset).model.to_files()
+    disk = IncrementalTrainer(SMALL, out_dir=tmp_path, batch_rows=300).fit(inputs.dataset).model.to_files()
+    assert memory == disk != every
+
+
 def test_batches_hold_the_rows_asked_for_in_order_whatever_their_size(inputs: Inputs, frame: pl.DataFrame) -> None:
     from meta_spliceai.train.matrix import open_dataset
 
@@ -237,10 +248,17 @@ def test_batches_hold_the_rows_asked_for_in_order_whatever_their_size(inputs: In
     places = np.flatnonzero(np.random.default_rng(1).random(frame.height) < 0.4)
     expected = frame.select(names).to_numpy().astype(np.float32)[places]
     for size in (1, 7, 250, 10**6):
-        batches = list(OnDisk(open_dataset(inputs.dataset), names, size).batches(places))
-        assert all(len(matrix) <= size for _, matrix in batches)
-        np.testing.assert_array_equal(np.concatenate([at for at, _ in batches]), np.arange(places.size))
-        np.testing.assert_array_equal(np.concatenate([matrix for _, matrix in batches]), expected)
+        wanted = Wanted("splice_type", "gene_id", "de_novo", names, weighted=True, batch_rows=size)
+        store = OnDisk(open_dataset(inputs.dataset), names, wanted, ("donor", "acceptor"), size)
+        batches = list(store.batches(places))
+        assert all(len(matrix) <= size for _, matrix, _ in batches)
+        np.testing.assert_array_equal(np.concatenate([at for at, _, _ in batches]), np.arange(places.size))
+        np.testing.assert_array_equal(np.concatenate([matrix for _, matrix, _ in batches]), expected)
+        for lights in ([light for _, _, light in batches], list(store.light(places))):
+            weight = np.concatenate([light.weight for light in lights])
+            np.testing.assert_array_equal(weight, 1 / frame["inclusion_probability"].to_numpy()[places])
+            base = np.concatenate([light.base["acceptor"] for light in lights])
+            np.testing.assert_array_equal(base, frame["acceptor_score"].to_numpy()[places])
 
 
 def test_early_stopping_uses_the_validation_genes(inputs: Inputs) -> None:

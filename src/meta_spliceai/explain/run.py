@@ -92,7 +92,7 @@ class ExplainResult:
                 for row in of_kind.drop_nulls("drop_mean").iter_rows(named=True)
             ]
         if self.shap_summary is None:
-            lines.append("no contributions: only xgboost and lightgbm give them")
+            lines.append("no contributions: only xgboost, lightgbm and catboost give them")
         lines += ["", *(base.summary() for base in self.bases)] if self.bases else []
         return "\n".join([*lines, "", f"tables and picture  {self.out_dir}"])
 
@@ -199,7 +199,7 @@ class _Bases:
     ) -> None:
         if not gives_contributions(run.model.ensemble):
             raise InputError(
-                expected="a model whose learner gives contributions (xgboost, lightgbm) for --position",
+                expected="a model whose learner gives contributions (xgboost, lightgbm, catboost) for --position",
                 found=f"{run.model.learner['name']}",
                 action="leave --position out, or train with one of these learners",
             )

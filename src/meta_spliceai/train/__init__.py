@@ -8,11 +8,21 @@ split_plan    the command that saves one
 learners      what can learn a correction, by name
 baseline      gene by gene beside the base model
 datasets      load_dataset and prepare_xy, for scripts and notebooks
-rows          rows from datasets, frames or arrays, with features in memory or on disk
+rows          rows from datasets, frames or arrays
 holdout       groups -> training, validation and test sides
-feed          learners fed from disk
+light         labels, weights and base scores of rows
+feature_matrix  frames as float32 matrices
+row_store     where rows lie: in memory, or on disk
+feed          learners fed batch by batch
+boosting      XGBoost over batches
 sampled       what sampled rows estimate
-trainer       Trainer and IncrementalTrainer: one model from one split
+fitting       the corrections of one split: leakage lint, learner, shrinkage
+trained       what a Trainer has learnt, and its files
+held_out      what it is worth on rows that were held out
+trained_card  its card, and how important its features are
+trainer       Trainer: one model from one split
+memory        how much memory training needs, and batches that keep a limit
+incremental   IncrementalTrainer: the same for more rows than memory
 matrix        rows of a dataset as arrays, with weights
 leakage       what must not be learnt from, found before anything is learnt
 residual      one learnt correction of the base model's logit
@@ -38,7 +48,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meta_spliceai.train import datasets
-    from meta_spliceai.train.trainer import IncrementalTrainer, Trainer
+    from meta_spliceai.train.incremental import IncrementalTrainer
+    from meta_spliceai.train.trainer import Trainer
 
 __all__ = ["IncrementalTrainer", "Trainer", "datasets"]
 
@@ -48,5 +59,6 @@ def __getattr__(name: str) -> Any:
     if name == "datasets":
         return import_module("meta_spliceai.train.datasets")
     if name in __all__:
-        return getattr(import_module("meta_spliceai.train.trainer"), name)
+        module = "trainer" if name == "Trainer" else "incremental"
+        return getattr(import_module(f"meta_spliceai.train.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

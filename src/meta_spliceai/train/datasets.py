@@ -179,6 +179,11 @@ def check_target(label_col: str, codes: npt.NDArray[np.int64]) -> tuple[str, ...
     held = set(np.unique(codes).tolist())
     if not held <= {0, 1, 2}:
         raise InputError("labels 0, 1 and 2", first_few(sorted(held)), "code them as neither 0, donor 1, acceptor 2")
+    return channels_of(label_col)
+
+
+def channels_of(label_col: str) -> tuple[str, ...]:
+    """What models of a label predict: donor and acceptor, or `splice_site`."""
     return SITE_TYPES if label_col == SPLICE_TYPE else (SPLICE_SITE,)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,3 +44,12 @@ def divide(groups: Sequence[str], *, test_size: float, valid_size: float, seed: 
     side[order[:test]] = SIDES.index(TEST)
     side[order[test : test + valid]] = SIDES.index(VALID)
     return side
+
+
+def places_of(side: npt.NDArray[np.int8], *names: str) -> npt.NDArray[np.signedinteger[Any]]:
+    """Ascending numbers of the rows on the named sides; `side` holds each row's place in `SIDES`, shape (n,)."""
+    held = np.zeros(side.size, dtype=np.bool_)
+    for name in names:
+        held |= side == SIDES.index(name)
+    places = np.flatnonzero(held)
+    return places.astype(np.int32) if held.size < 2**31 else places  # they are held while a model learns

@@ -312,6 +312,7 @@ def row_groups(
         for group in range(sources[0][0].num_row_groups):
             frame = _side_by_side(path, sources, group).select(names)
             yield path, group, check_frame(frame, table, source=path.name) if checked else frame
+    pa.default_memory_pool().release_unused()  # Arrow would keep what two or three row groups took
 
 
 def read_row_group(dataset: DatasetFolder, path: Path, group: int, names: Sequence[str]) -> pl.DataFrame:

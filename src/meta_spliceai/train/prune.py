@@ -18,8 +18,9 @@ import polars as pl
 from meta_spliceai.errors import InputError
 from meta_spliceai.schema.column import Table
 from meta_spliceai.store.tables import TableWriter
+from meta_spliceai.train.feature_matrix import Floats, float_matrix
+from meta_spliceai.train.light import BASE_SCORE_COLUMNS
 from meta_spliceai.train.matrix import DatasetFolder, row_groups
-from meta_spliceai.train.rows import BASE_SCORE_COLUMNS, Floats, float_matrix
 
 TRIMMED_FILE, PRUNED_FILE = "dataset_trimmed.parquet", "pruned_features.csv"
 

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from meta_spliceai.basepass.aggregates import PERFORMANCE_FILE
-from meta_spliceai.errors import InputError, MetaSpliceAIError
+from meta_spliceai.errors import MetaSpliceAIError
 from meta_spliceai.features.profile import Profile, admitted_features
 from meta_spliceai.reference.registry import load_reference
 from meta_spliceai.store.atomic import write_bytes
 from meta_spliceai.store.fingerprint import fingerprint
 from meta_spliceai.store.folder import Folder, PartEntry, describe_file
 from meta_spliceai.train.baseline import read_baseline
+from meta_spliceai.train.incremental import IncrementalTrainer
 from meta_spliceai.train.leakage import check_probe
 from meta_spliceai.train.learners.spec import learner_of, settings_of
 from meta_spliceai.train.matrix import DatasetFolder, open_dataset
+from meta_spliceai.train.memory import needed_from_disk, needed_in_memory, rows_of_batch
 from meta_spliceai.train.profile_file import profile_of
 from meta_spliceai.train.prune import PRUNED_FILE, TRIMMED_FILE, find_prunable, write_trimmed
-from meta_spliceai.train.trainer import PREDICTIONS_FILE, IncrementalTrainer, Trainer
+from meta_spliceai.train.trainer import PREDICTIONS_FILE, Trainer
+
+log = logging.getLogger(__name__)
 
 KIND, FORMAT_VERSION = "single_split_run", 1
-
-_BYTES_OF_ROW = 80
-"""Labels, weights, groups, base scores and places of a row, and what is made of them on the way."""
-_COPIES_OF_BATCH = 4
-"""A batch as a frame, as a matrix, and inside the learner."""
-_IMPORTED = 400 << 20
-"""What the process needs before it has read a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +114,7 @@ def train_single_split(
     check_probe(opened.manifest.facts, profile)
     names = [name for name in admitted_features(opened.table, profile) if named is None or name in named]
     trainer = _trainer(options, profile, out_dir, len(names), opened)
+    _say_what_memory_it_needs(trainer, int(opened.manifest.facts["rows"]), len(names))
     baseline = baseline_tsv or _own_baseline(reference, eval_dir)
     if baseline is not None:
         read_baseline(baseline, opened.gene_ids)
@@ -168,39 +166,18 @@ def _trainer(
     if not options.incremental:
         return Trainer(options.model, **shared)
     rows = int(dataset.manifest.facts["rows"])
-    size = batch_rows(options, rows, width, learner_of(options.model).name)
+    size = rows_of_batch(options.memory_limit, options.batch_size, rows, width, learner_of(options.model).name)
     return IncrementalTrainer(options.model, batch_rows=size, **shared)
 
 
-def batch_rows(options: SingleSplitOptions, rows: int, width: int, learner: str) -> int:
-    """Rows of a batch: as many as asked for, or as the memory limit allows.
-
-    Raises
-    ------
-    InputError
-        A limit that cannot be understood, or under which not even small batches fit.
-    """
-    if options.memory_limit is None:
-        return options.batch_size
-    limit = bytes_of(options.memory_limit)
-    # what is kept for all rows; LightGBM also keeps one byte for each binned value
-    kept = _IMPORTED + rows * _BYTES_OF_ROW + (rows * width if learner == "lightgbm" else 0)
-    size = min(options.batch_size, (limit - kept) // (4 * width * _COPIES_OF_BATCH))
-    if size < min(1_000, rows):
-        raise InputError(
-            expected=f"a --memory-limit of at least {-(-(kept + 16_000 * width) // 2**20):,} MB for {rows:,} rows",
-            found=options.memory_limit,
-            action="give more memory, fewer rows, or --model xgboost, which keeps its bins on disk",
-        )
-    return int(size)
-
-
-def bytes_of(text: str) -> int:
-    """Bytes of a size such as 1GB, 800MB or 2GiB; both kinds of unit are powers of 1,024."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    if match is None:
-        raise InputError("--memory-limit as a size, such as 1GB", f"{text!r}", "give a number and a unit")
-    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+def _say_what_memory_it_needs(trainer: Trainer, rows: int, width: int) -> None:
+    size = trainer.batch_rows
+    if size is None:
+        needed, instead = needed_in_memory(rows, width), "--incremental needs less"
+    else:
+        needed = needed_from_disk(rows, width, trainer.method.learner.name, size)
+        instead = f"features are read {min(size, rows):,} rows at a time"
+    log.info("%s rows x %d features: about %s MB of memory; %s", f"{rows:,}", width, f"{needed >> 20:,}", instead)
 
 
 def _own_baseline(reference: Path | None, eval_dir: Path | None) -> Path | None:

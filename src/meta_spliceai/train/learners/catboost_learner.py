@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from meta_spliceai.train.learners.base import Settings
 from meta_spliceai.train.learners.protocol import (
     SHARE,
     Doubles,
@@ -42,6 +43,12 @@ class CatBoostModel:
         total[:] = self.model.get_feature_importance(type="PredictionValuesChange")
         return total
 
+    def contributions(self, features: Floats) -> Doubles:
+        """SHAP values of the trees, exact for what they were grown on; see `Contributing`."""
+        pool = imported("catboost", "catboost").Pool(features)
+        found = self.model.get_feature_importance(data=pool, type="ShapValues", thread_count=1)
+        return np.asarray(found, dtype=np.float64)
+
     def to_bytes(self) -> bytes:
         """The model as .cbm, which CatBoost writes to files only."""
         with tempfile.TemporaryDirectory() as folder:
@@ -49,9 +56,20 @@ class CatBoostModel:
             self.model.save_model(str(path), format="cbm")
             return path.read_bytes()
 
+    @classmethod
+    def load(cls, raw: bytes) -> CatBoostModel:
+        """What `to_bytes` gave; `ValueError` for anything else."""
+        catboost = imported("catboost", "catboost")
+        model = catboost.CatBoost()
+        try:
+            model.load_model(blob=raw)
+        except catboost.CatBoostError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        return cls(model)
+
 
 @dataclass(frozen=True, slots=True)
-class CatBoost:
+class CatBoost(Settings):
     """Boosted symmetric trees by CatBoost; the names are CatBoost's.
 
     Parameters
@@ -82,6 +100,8 @@ class CatBoost:
     suffix: ClassVar[str] = ".cbm"
     starts_from_margin: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
+    rounds_field: ClassVar[str | None] = "rounds"
+    fitted: ClassVar[type[Any]] = CatBoostModel
 
     def __post_init__(self) -> None:
         shares = dict.fromkeys(("learning_rate", "subsample", "rsm"), SHARE)
@@ -115,21 +135,6 @@ class CatBoost:
         for key in list(remarks):
             if key != "class_params":
                 del remarks[key]
-        return CatBoostModel(model)
-
-    def with_rounds(self, rounds: int) -> CatBoost:
-        """The same with another number of trees."""
-        return replace(self, rounds=max(1, rounds))
-
-    @classmethod
-    def load(cls, raw: bytes) -> CatBoostModel:
-        """What `CatBoostModel.to_bytes` gave; see `Learner`."""
-        catboost = imported("catboost", "catboost")
-        model = catboost.CatBoost()
-        try:
-            model.load_model(blob=raw)
-        except catboost.CatBoostError as error:
-            raise ValueError(str(error).splitlines()[0]) from error
         return CatBoostModel(model)
 
 

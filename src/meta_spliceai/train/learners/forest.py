@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from meta_spliceai.train.learners.arrays import pack, unpack
+from meta_spliceai.train.learners.base import Settings
 from meta_spliceai.train.learners.protocol import (
     SHARE,
     Doubles,
@@ -67,9 +68,14 @@ class ForestModel:
         """The arrays as .npz."""
         return pack("forest", **self.arrays)
 
+    @classmethod
+    def load(cls, raw: bytes) -> ForestModel:
+        """What `to_bytes` gave; `ValueError` for anything else."""
+        return cls(unpack(raw, "forest", _ARRAYS))
+
 
 @dataclass(frozen=True, slots=True)
-class RandomForest:
+class RandomForest(Settings):
     """A random forest; the names are scikit-learn's.
 
     Parameters
@@ -93,6 +99,8 @@ class RandomForest:
     suffix: ClassVar[str] = ".npz"
     starts_from_margin: ClassVar[bool] = False
     stops_early: ClassVar[bool] = False
+    rounds_field: ClassVar[str | None] = "n_estimators"
+    fitted: ClassVar[type[Any]] = ForestModel
 
     def __post_init__(self) -> None:
         at_least = {"n_estimators": 1, "max_depth": 1, "min_samples_leaf": 1}
@@ -112,15 +120,6 @@ class RandomForest:
         filled = np.where(np.isnan(rows.features), filler.astype(np.float32), rows.features)
         forest.fit(filled, rows.label, sample_weight=rows.weight)
         return ForestModel({"filler": filler, "importance": forest.feature_importances_, **_stacked(forest)})
-
-    def with_rounds(self, rounds: int) -> RandomForest:
-        """The same with another number of trees."""
-        return replace(self, n_estimators=max(1, rounds))
-
-    @classmethod
-    def load(cls, raw: bytes) -> ForestModel:
-        """What `ForestModel.to_bytes` gave; see `Learner`."""
-        return ForestModel(unpack(raw, "forest", _ARRAYS))
 
 
 def _stacked(forest: Any) -> dict[str, npt.NDArray[Any]]:

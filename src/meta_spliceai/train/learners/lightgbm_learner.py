@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from meta_spliceai.train.learners.base import Settings
 from meta_spliceai.train.learners.protocol import (
     SHARE,
     Doubles,
@@ -49,9 +50,23 @@ class LightGBMModel:
         """The booster as text."""
         return str(self.booster.model_to_string()).encode()
 
+    @classmethod
+    def load(cls, raw: bytes) -> LightGBMModel:
+        """What `to_bytes` gave; `ValueError` for anything else."""
+        lightgbm = imported("lightgbm", "lightgbm")
+        text = raw.decode(errors="replace")
+        # LightGBM's parser ends the process on some texts that are none of its own
+        if not text.startswith("tree\n") or "end of trees" not in text:
+            raise ValueError("no LightGBM model")
+        try:
+            booster = lightgbm.Booster(model_str=text)
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError(str(error)) from error
+        return cls(booster)
+
 
 @dataclass(frozen=True, slots=True)
-class LightGBM:
+class LightGBM(Settings):
     """Boosted trees by LightGBM; the names are LightGBM's.
 
     Parameters
@@ -88,6 +103,8 @@ class LightGBM:
     suffix: ClassVar[str] = ".txt"
     starts_from_margin: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
+    rounds_field: ClassVar[str | None] = "rounds"
+    fitted: ClassVar[type[Any]] = LightGBMModel
 
     def __post_init__(self) -> None:
         at_least = {"rounds": 1, "num_leaves": 2, "min_sum_hessian_in_leaf": 0, "lambda_l2": 0, "max_bin": 2}
@@ -160,21 +177,4 @@ class LightGBM:
         booster = lightgbm.train(self.parameters(seed, threads), data, self.rounds, **stop)
         # as text and back: what is applied is what is saved, and only the best rounds of it
         best = booster.best_iteration if held is not None else -1
-        return self.load(booster.model_to_string(num_iteration=best).encode())
-
-    def with_rounds(self, rounds: int) -> LightGBM:
-        """The same with another number of trees."""
-        return replace(self, rounds=max(1, rounds))
-
-    @classmethod
-    def load(cls, raw: bytes) -> LightGBMModel:
-        """What `LightGBMModel.to_bytes` gave; see `Learner`."""
-        lightgbm = imported("lightgbm", "lightgbm")
-        text = raw.decode(errors="replace")
-        # LightGBM's parser ends the process on some texts that are none of its own
-        if not text.startswith("tree\n") or "end of trees" not in text:
-            raise ValueError("no LightGBM model")
-        try:
-            return LightGBMModel(lightgbm.Booster(model_str=text))
-        except lightgbm.basic.LightGBMError as error:
-            raise ValueError(str(error)) from error
+        return LightGBMModel.load(booster.model_to_string(num_iteration=best).encode())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
 
 from meta_spliceai.train.learners.arrays import pack, unpack
+from meta_spliceai.train.learners.base import Settings
 from meta_spliceai.train.learners.protocol import (
     Doubles,
     Floats,
@@ -73,7 +74,7 @@ class LinearModel:
 
 
 @dataclass(frozen=True, slots=True)
-class LogisticRegression:
+class LogisticRegression(Settings):
     """Logistic regression of standardised features beside the base model's logit.
 
     Parameters
@@ -91,6 +92,8 @@ class LogisticRegression:
     suffix: ClassVar[str] = ".npz"
     starts_from_margin: ClassVar[bool] = True
     stops_early: ClassVar[bool] = False
+    rounds_field: ClassVar[str | None] = None
+    fitted: ClassVar[type[Any]] = LinearModel
 
     def __post_init__(self) -> None:
         check_ranges(self, {"l2": Range(0), "max_iter": Range(1)})
@@ -116,18 +119,9 @@ class LogisticRegression:
         )
         return LinearModel(scaling, found.x[:-1], float(found.x[-1]), rows.start is not None)
 
-    def with_rounds(self, rounds: int) -> LogisticRegression:
-        """The same."""
-        return self
-
-    @classmethod
-    def load(cls, raw: bytes) -> LinearModel:
-        """See `Learner`."""
-        return LinearModel.load(raw)
-
 
 @dataclass(frozen=True, slots=True)
-class StochasticLogistic:
+class StochasticLogistic(Settings):
     """Logistic regression by stochastic gradient, batch by batch (scikit-learn's SGDClassifier).
 
     Parameters
@@ -151,6 +145,8 @@ class StochasticLogistic:
     suffix: ClassVar[str] = ".npz"
     starts_from_margin: ClassVar[bool] = False
     stops_early: ClassVar[bool] = False
+    rounds_field: ClassVar[str | None] = "epochs"
+    fitted: ClassVar[type[Any]] = LinearModel
 
     def __post_init__(self) -> None:
         above = Range(0, above=True)
@@ -192,15 +188,6 @@ class StochasticLogistic:
         return LinearModel(
             scaling, np.asarray(classifier.coef_[0], np.float64), float(classifier.intercept_[0]), adds_to_start=False
         )
-
-    def with_rounds(self, rounds: int) -> StochasticLogistic:
-        """The same with another number of passes."""
-        return replace(self, epochs=max(1, rounds))
-
-    @classmethod
-    def load(cls, raw: bytes) -> LinearModel:
-        """See `Learner`."""
-        return LinearModel.load(raw)
 
 
 def _mean_weight(weights: Iterable[Doubles]) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from meta_spliceai.train.learners.arrays import pack, unpack
+from meta_spliceai.train.learners.base import Settings
 from meta_spliceai.train.learners.protocol import (
     Doubles,
     Floats,
@@ -57,9 +58,20 @@ class PerceptronModel:
         }
         return pack("perceptron", mean=self.scaling.mean, deviation=self.scaling.deviation, **layers)
 
+    @classmethod
+    def load(cls, raw: bytes) -> PerceptronModel:
+        """What `to_bytes` gave; `ValueError` for anything else."""
+        held = unpack(raw, "perceptron", ("mean", "deviation", "matrix_0", "bias_0"))
+        count = sum(name.startswith("matrix_") for name in held)
+        try:
+            layers = tuple((held[f"matrix_{number}"], held[f"bias_{number}"]) for number in range(count))
+        except KeyError as error:
+            raise ValueError(f"an .npz file that lacks {error}") from error
+        return cls(Scaling(held["mean"], held["deviation"]), layers)
+
 
 @dataclass(frozen=True, slots=True)
-class Perceptron:
+class Perceptron(Settings):
     """A perceptron with hidden layers, on standardised features.
 
     Parameters
@@ -83,6 +95,8 @@ class Perceptron:
     suffix: ClassVar[str] = ".npz"
     starts_from_margin: ClassVar[bool] = False
     stops_early: ClassVar[bool] = False
+    rounds_field: ClassVar[str | None] = "epochs"
+    fitted: ClassVar[type[Any]] = PerceptronModel
 
     def __post_init__(self) -> None:
         above = Range(0, above=True)
@@ -114,18 +128,3 @@ class Perceptron:
                 for matrix, bias in zip(network.coefs_, network.intercepts_, strict=True)
             ),
         )
-
-    def with_rounds(self, rounds: int) -> Perceptron:
-        """The same with another number of passes."""
-        return replace(self, epochs=max(1, rounds))
-
-    @classmethod
-    def load(cls, raw: bytes) -> PerceptronModel:
-        """What `PerceptronModel.to_bytes` gave; see `Learner`."""
-        held = unpack(raw, "perceptron", ("mean", "deviation", "matrix_0", "bias_0"))
-        count = sum(name.startswith("matrix_") for name in held)
-        try:
-            layers = tuple((held[f"matrix_{number}"], held[f"bias_{number}"]) for number in range(count))
-        except KeyError as error:
-            raise ValueError(f"an .npz file that lacks {error}") from error
-        return PerceptronModel(Scaling(held["mean"], held["deviation"]), layers)

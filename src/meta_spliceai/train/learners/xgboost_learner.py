@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from meta_spliceai.train.learners.base import Settings
 from meta_spliceai.train.learners.protocol import (
     SHARE,
     Doubles,
@@ -61,9 +62,25 @@ class XGBoostModel:
         """The booster as .ubj."""
         return bytes(self.booster.save_raw("ubj"))
 
+    @classmethod
+    def load(cls, raw: bytes) -> XGBoostModel:
+        """What `to_bytes` gave; `ValueError` for anything else."""
+        import xgboost
+
+        # XGBoost's parser ends the process on bytes that are cut off or empty
+        if not (raw.startswith(b"{L") and raw.endswith(b"}")):
+            raise ValueError("no whole .ubj file of XGBoost's")
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(bytearray(raw))
+        except xgboost.core.XGBoostError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        booster.set_param({"nthread": 1})
+        return cls(booster)
+
 
 @dataclass(frozen=True, slots=True)
-class XGBoost:
+class XGBoost(Settings):
     """Boosted trees by XGBoost; the names are XGBoost's where it has them.
 
     Parameters
@@ -102,6 +119,9 @@ class XGBoost:
     suffix: ClassVar[str] = ".ubj"
     starts_from_margin: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
+    rounds_field: ClassVar[str | None] = "rounds"
+    fewest_rounds: ClassVar[int] = 0
+    fitted: ClassVar[type[Any]] = XGBoostModel
 
     def __post_init__(self) -> None:
         at_least = {"rounds": 0, "max_depth": 1, "min_child_weight": 0, "reg_lambda": 0, "max_bin": 2, "patience": 1}
@@ -122,8 +142,8 @@ class XGBoost:
 
     def fit(self, rows: LearningRows, *, seed: int, held: LearningRows | None = None, threads: int = 1) -> XGBoostModel:
         """Boost; see `Learner`. With one thread sums are taken in one order, so trees do not depend on the machine."""
-        matrix = self._matrix(rows, threads)
-        held_matrix = None if held is None else self._matrix(held, threads, matrix)
+        matrix = self.matrix(rows, threads)
+        held_matrix = None if held is None else self.matrix(held, threads, matrix)
         return self.boost(matrix, seed=seed, held=held_matrix, threads=threads)
 
     def fit_classes(
@@ -156,9 +176,8 @@ class XGBoost:
             xgboost.train(self.parameters(seed, threads), matrix, self.rounds, verbose_eval=False, **stop)
         )
 
-    def _matrix(
-        self, rows: LearningRows, threads: int, ref: xgboost.QuantileDMatrix | None = None
-    ) -> xgboost.QuantileDMatrix:
+    def matrix(self, rows: LearningRows, threads: int, ref: xgboost.DMatrix | None = None) -> xgboost.QuantileDMatrix:
+        """Rows as XGBoost's binned matrix; of the bins of `ref`, where it is given."""
         import xgboost
 
         return xgboost.QuantileDMatrix(
@@ -170,23 +189,3 @@ class XGBoost:
             nthread=threads,
             ref=ref,
         )
-
-    def with_rounds(self, rounds: int) -> XGBoost:
-        """The same with another number of trees."""
-        return replace(self, rounds=rounds)
-
-    @classmethod
-    def load(cls, raw: bytes) -> XGBoostModel:
-        """What `XGBoostModel.to_bytes` gave; see `Learner`."""
-        import xgboost
-
-        # XGBoost's parser ends the process on bytes that are cut off or empty
-        if not (raw.startswith(b"{L") and raw.endswith(b"}")):
-            raise ValueError("no whole .ubj file of XGBoost's")
-        booster = xgboost.Booster()
-        try:
-            booster.load_model(bytearray(raw))
-        except xgboost.core.XGBoostError as error:
-            raise ValueError(str(error).splitlines()[0]) from error
-        booster.set_param({"nthread": 1})
-        return XGBoostModel(booster)
