@@ -173,3 +173,10 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_built(options: dict
     with pytest.raises(InputError, match=r"no .*psi\.tsv"):
         results(**options, out_dir=tmp_path / "runs", psi=tmp_path / "psi.tsv")
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_page_in_the_documentation_is_made_of_the_numbers_beside_it() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    introduction = (docs / "results_introduction.md").read_text()
+    numbers = json.loads((docs / "results.json").read_text())
+    assert write_page(numbers, "results.svg", introduction) == (docs / "results.md").read_text()
