@@ -91,4 +91,6 @@ def mean_logits(stretch: Stretch, index: Indices) -> dict[str, Floats]:
 
 def probability_of_logit(logits: Floats) -> Floats:
     """1 / (1 + exp(-x)) in float32, shape kept."""
-    return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+    # exp overflows to infinity for hopeless bases, and 1 / (1 + infinity) is the 0 that is meant
+    with np.errstate(over="ignore"):
+        return (1 / (1 + np.exp(-logits.astype(np.float64)))).astype(np.float32)

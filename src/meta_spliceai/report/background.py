@@ -65,8 +65,9 @@ def ablation(result: EvaluationResult, table: pl.DataFrame | None) -> str:
         "is lost may still help alone, because families share information."
     )
     several = (
-        "There are several base models, and every arm starts from a mean of their logits, also one without their features: what is "
-        "lost without them is what they say beyond that mean, not what a base model adds. That is measured with fewer base "
+        "There are several base models. An arm starts from the best mean of those logits of theirs that it may read, or from the mean of "
+        "all where it may read fewer than two, and that mean is a family of its own: what is lost without a base model's family is not "
+        "all that the base model adds. That is measured with fewer base "
         "models (the command results)."
     )
     shown = table.select(

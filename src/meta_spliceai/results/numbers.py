@@ -23,14 +23,14 @@ from meta_spliceai.results.steps import Measured
 from meta_spliceai.store.atomic import read_json
 from meta_spliceai.store.fingerprint import plain
 from meta_spliceai.store.folder import read_manifest
-from meta_spliceai.train.arms import RECALIBRATED
+from meta_spliceai.train.arms import RECALIBRATED, TRAINED_ARMS
 from meta_spliceai.train.parts import FORMAT_VERSION as RUN_FORMAT
 from meta_spliceai.train.parts import KIND as RUN_KIND
 from meta_spliceai.train.parts import METRICS_FILE
 
 KIND, FORMAT_VERSION = "results", 1
 
-_MAIN_ARM = "meta"
+MAIN_ARM = TRAINED_ARMS["meta"].name
 
 
 def numbers_of(
@@ -67,7 +67,7 @@ def numbers_of(
             "definitions": about["definitions"],
             "sets": [_set(one) for one in sets],
             "ablation": None if ablation is None else ablation_table(ablation.evaluation).to_dicts(),
-            "unweighted": None if unweighted is None else sampled_and_whole(unweighted)[_MAIN_ARM],
+            "unweighted": None if unweighted is None else sampled_and_whole(unweighted)[MAIN_ARM],
         }
     )
     return found
@@ -100,7 +100,7 @@ def chosen_starts(run_dir: Path) -> dict[str, dict[str, int]]:
     for name, part in _manifest(run_dir).parts.items():
         if name.startswith("fold_"):
             for kind in SITE_TYPES:
-                start = part.facts["starts"].get(f"{_MAIN_ARM}_{kind}", [])
+                start = part.facts["starts"].get(f"{MAIN_ARM}_{kind}", [])
                 counts[kind][" + ".join(start) or "the base model's logit"] += 1
     return {kind: dict(counter.most_common()) for kind, counter in counts.items()}
 

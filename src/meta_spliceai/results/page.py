@@ -9,9 +9,8 @@ from meta_spliceai.evaluate.strata import ALL, JUNCTIONS
 from meta_spliceai.evaluate.words import is_different_claim, plain_family, plain_name
 from meta_spliceai.genome.labels import SITE_TYPES
 from meta_spliceai.results.cells import Json, change, count_of, measured, number, signed, table
+from meta_spliceai.results.numbers import MAIN_ARM
 from meta_spliceai.train.arms import BASE, BEST_MEAN, RECALIBRATED
-
-_MAIN_ARM = "meta"
 
 
 def page(numbers: Json, picture: str, introduction: str) -> str:
@@ -144,7 +143,7 @@ def _errors(one: Json) -> str:
 
 def _strata(one: Json, numbers: Json) -> str:
     """The main arm in every stratum that holds enough sites to be measured."""
-    main = next((arm for arm in one["arms"] if arm["name"] == _MAIN_ARM), one["arms"][-1])
+    main = next((arm for arm in one["arms"] if arm["name"] == MAIN_ARM), one["arms"][-1])
     beside = [BASE.name, *([BEST_MEAN.name] if _has_mean(one) else [])]
     titles = ["base model AP", *(["best mean AP"] if _has_mean(one) else [])]
     head = ["bases", "site", "sites", *titles, f"{main['title']} AP", "change [95 %]"]
@@ -227,8 +226,9 @@ def _ablation(numbers: Json) -> Iterator[str]:
     )
     if len(bases) > 1:
         yield (
-            "Every arm starts from a mean of the base models' logits, also one without their features: what is lost without them is what "
-            "they say beyond that mean. What a base model adds is the difference between the sets above."
+            "An arm starts from the best mean of those base models' logits that it may read; one that may read fewer than two of them "
+            "starts from the mean of all. That mean is a family of its own besides, so what is lost without a base model's family is not "
+            "all that the base model adds: that is the difference between the sets above."
         )
     head = ["features"]
     for kind in SITE_TYPES:
@@ -272,12 +272,14 @@ def _sampled(numbers: Json) -> Iterator[str]:
     rows = []
     # the first base model is the same in every set
     first = numbers["sets"][0]
-    for one, arm, title in (
-        (first, RECALIBRATED.name, "base model"),
-        *((one, _MAIN_ARM, "meta-model") for one in numbers["sets"]),
-    ):
-        by_kind = one["sampled_and_whole"][arm]
-        rows += [[title_of(one["base_models"]), title, kind, *_estimates(by_kind[kind])] for kind in SITE_TYPES]
+    rows += [
+        [title_of(first["base_models"]), "base model", kind, *_precisions(row), *["–"] * 3]
+        for kind in SITE_TYPES
+        for row in (first["sampled_and_whole"][RECALIBRATED.name][kind],)
+    ]
+    for one in numbers["sets"]:
+        by_kind = one["sampled_and_whole"][MAIN_ARM]
+        rows += [[title_of(one["base_models"]), "meta-model", kind, *_estimates(by_kind[kind])] for kind in SITE_TYPES]
     if numbers["unweighted"] is not None:
         largest = title_of(numbers["sets"][-1]["base_models"])
         rows += [
@@ -287,16 +289,15 @@ def _sampled(numbers: Json) -> Iterator[str]:
     yield table(head, rows)
 
 
-def _estimates(row: Json) -> list[str]:
+def _precisions(row: Json) -> list[str]:
     error = row["weighted_standard_error"]
     weighted = number(row["weighted"]) + ("" if error is None else f" ± {error:.4f}")
+    return [number(row["whole"]), weighted, number(row["unweighted"])]
+
+
+def _estimates(row: Json) -> list[str]:
     gains = (row["whole_gain"], row["weighted_gain"], row["unweighted_gain"])
-    return [
-        number(row["whole"]),
-        weighted,
-        number(row["unweighted"]),
-        *("–" if not gain else signed(gain) for gain in gains),
-    ]
+    return [*_precisions(row), *("–" if gain is None else signed(gain) for gain in gains)]
 
 
 def _made_with(numbers: Json) -> Iterator[str]:

@@ -18,10 +18,9 @@ from pathlib import Path
 from meta_spliceai.build.run import build
 from meta_spliceai.evaluate.result import EvaluationResult
 from meta_spliceai.evaluate.run import evaluate
+from meta_spliceai.report.run import EVALUATION
 from meta_spliceai.train.parts import PREDICTIONS
 from meta_spliceai.train.run import train
-
-EVALUATION = "evaluation"
 
 log = logging.getLogger(__name__)
 

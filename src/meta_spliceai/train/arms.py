@@ -71,7 +71,7 @@ BEST_MEAN = Arm(
     "best_mean",
     "best mean of base models",
     "base_only",
-    "the untrained mean logit of those base models that ranks best on the other folds; corrections start from it",
+    "the untrained mean logit of those base models that ranks best on the other folds, and below the gate the mean of all; corrections start from it",
 )
 
 TRAINED_ARMS: dict[str, Arm] = {

@@ -15,6 +15,7 @@ import polars as pl
 
 from meta_spliceai.errors import ModelError, first_few
 from meta_spliceai.features.base_scores import logit
+from meta_spliceai.features.further import probability_of_logit
 from meta_spliceai.store.atomic import json_bytes
 from meta_spliceai.train.feature_matrix import check_finite, float_matrix
 from meta_spliceai.train.learners.spec import LEARNERS
@@ -172,7 +173,5 @@ def read_trained(given: Path, *, trust_pickle: bool) -> TrainedCorrection:
 
 def probability_of(correction: Correction, features: Floats, start: Floats | None) -> Floats:
     """Corrected probabilities, shape (n,); `start` holds the base model's logits, or is None where they are unknown."""
-    margin = correction.margin(features, np.zeros(len(features), np.float32) if start is None else start)
-    # exp overflows to infinity for hopeless bases, and 1 / (1 + infinity) is the 0 that is meant
-    with np.errstate(over="ignore"):
-        return (1.0 / (1.0 + np.exp(-margin.astype(np.float64)))).astype(np.float32)
+    begin = np.zeros(len(features), np.float32) if start is None else start
+    return probability_of_logit(correction.margin(features, begin))
