@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -173,6 +174,16 @@ def test_a_file_that_is_not_there_is_said_before_anything_is_built(options: dict
     with pytest.raises(InputError, match=r"no .*psi\.tsv"):
         results(**options, out_dir=tmp_path / "runs", psi=tmp_path / "psi.tsv")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_gain_of_nothing_is_a_number_and_not_a_dash(numbers: Any) -> None:
+    changed = copy.deepcopy(numbers)
+    changed["sets"][0]["sampled_and_whole"]["meta"]["donor"]["whole_gain"] = 0.0
+    lines = write_page(changed, "results.svg", "").splitlines()
+    row = next(line for line in lines if line.startswith("| toy | meta-model | donor |"))
+    assert row.split(" | ")[6] == "0.0000"
+    base = next(line for line in lines if line.startswith("| toy | base model | donor |"))
+    assert base.split(" | ")[6:] == ["–", "–", "– |"]
 
 
 def test_the_page_in_the_documentation_is_made_of_the_numbers_beside_it() -> None:
